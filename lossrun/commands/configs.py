@@ -107,10 +107,11 @@ def script(
     with redirect_stdout(sys.stderr):
         reading = read_config(config, set_ or [])
     # Data need numpy, so it is imported only if the file has no mistakes.
+    from lossrun.config.new_file import save_new
     from lossrun.experiment import load_experiment
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.report.reference.names_in_brackets import where_to_read
-    from lossrun.script import save, script_input, write
+    from lossrun.script import script_input, write
 
     console = stderr()
     written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
@@ -128,7 +129,7 @@ def script(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        save(text, output)
+        save_new(text, output)
         note(console, f"{output} written. Next:\n  {join(['python', output])}")
 
 

@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 from typing import Final
 
+from lossrun.config.new_file import save_new
 from lossrun.config.schema import json_schema
-from lossrun.errors import UsageError
-from lossrun.nearby import about_folder, nearest_first
+from lossrun.errors import RunError, UsageError
+from lossrun.nearby import nearest_first
 from lossrun.packaged import packaged_configs
 from lossrun.shell import PROGRAM, command
 
@@ -37,23 +38,16 @@ def write_config(name: str, path: Path) -> Path:
     The first line tells editors where the schema is, and the commands in the comments name the new file.
 
     Raises:
-        UsageError: If the file exists, or cannot be written.
+        UsageError: If the file exists.
+        RunError: If it cannot be written, or the schema cannot.
     """
     text = f"# yaml-language-server: $schema=./{SCHEMA}\n{_about(path, name, starting_text(name))}"
     schema = path.with_name(SCHEMA)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path} already exists and was not changed; choose another file with --output") from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}{about_folder(path)}") from None
+    save_new(text, path)
     try:
         schema.write_text(schema_text(), encoding="utf-8")
     except OSError as error:
-        raise UsageError(
-            f"{path} was written, but {schema} cannot be written: {error.strerror}; move it away"
-        ) from None
+        raise RunError(f"{path} was written, but {schema} cannot be written: {error.strerror}; move it away") from None
     return schema
 
 

@@ -3,13 +3,15 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from lossrun.config import read
+from lossrun.config.new_file import save_new
 from lossrun.config.schema import json_schema
 from lossrun.config.starting import starting_text, write_config
-from lossrun.errors import UsageError
+from lossrun.errors import RunError, UsageError
 from lossrun.packaged import packaged_configs
 
 TEMPLATES = [name for name, path in packaged_configs().items() if path.parent.name == "templates"]
@@ -76,11 +78,23 @@ def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"cannot be written: {os.strerror(errno.ENOENT)}"):
+    with pytest.raises(RunError, match=f"cannot write .*: {os.strerror(errno.ENOENT)}; there is no folder .*nowhere"):
         write_config("table", tmp_path / "nowhere" / "c.yaml")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")  # noqa: PTH110  # Path is patched
+def test_a_full_disk_leaves_no_half_of_a_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, *_: object, **__: object) -> IO[str]:
+        path.touch()
+        return os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(RunError, match=f"cannot write .*: {os.strerror(errno.ENOSPC)}; choose another --output"):
+        save_new("whole", tmp_path / "c.yaml")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_schema_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / ".lossrun.schema.json").mkdir()
-    with pytest.raises(UsageError, match=r"c\.yaml was written, but .*schema\.json cannot be written: "):
+    with pytest.raises(RunError, match=r"c\.yaml was written, but .*schema\.json cannot be written: "):
         write_config("table", tmp_path / "c.yaml")
