@@ -6,7 +6,7 @@ from enum import Enum
 from inspect import signature
 from typing import Any, Final
 
-from lossrun.commands.words import Command, kind_of
+from lossrun.commands.words import Command, kind_of, show_switches_alone
 from lossrun.errors import UsageError
 from lossrun.processes.taking_part import is_silent
 
@@ -20,6 +20,7 @@ _PREFIX: Final = "Value error, "  # pydantic's, before the message of typer
 class AnsweringCommand(Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         declared = {name: one.annotation for name, one in signature(self.callback or self.main).parameters.items()}
+        show_switches_alone(self.get_params(ctx))
         for param in self.get_params(ctx):
             param.process_value = _answering(param.process_value, declared.get(param.name or ""))  # type: ignore[method-assign,assignment]
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, ResumeOrStart, RunsDir
+from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, ResumeOrStart, RunsDir
 from lossrun.commands.run_lookup import folder_of_data, read_config, with_name_and_tags
 from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
@@ -86,7 +86,10 @@ def sweep(
     ] = None,
     set_: Overrides = None,
     runs_dir: RunsDir = DEFAULT_RUNS,
-    name: NewName = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="The name of the sweep.", show_default="sweep-dataset"),
+    ] = None,
     tag: NewTags = None,
     data_dir: DataDir = None,
     jobs: Jobs = None,

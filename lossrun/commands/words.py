@@ -4,7 +4,7 @@ typer passes every argument, even one that was not given, through pydantic, and 
 rest of `lossrun ls`. typer still converts arguments that are not text, and reports wrong ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from inspect import signature
 from pathlib import Path
@@ -27,7 +27,15 @@ class Command(TyperCommand):
 class Group(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         _leave_words_alone(self, ctx)
+        show_switches_alone(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+
+def show_switches_alone(params: Sequence[Any]) -> None:
+    """Have --help show switches by their names alone: typer 0.29 writes <bool> next to them, as if for a value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
 
 
 def _leave_words_alone(command: Any, ctx: Any) -> None:

@@ -37,6 +37,12 @@ def test_paragraphs_fill_the_width_and_nothing_is_cut(name: str, lossrun: Run, m
         assert word in boxes, word
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_switch_does_not_seem_to_take_a_value(name: str, lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "bool" not in lossrun(name, "--help").out.lower()
+
+
 def test_the_list_of_commands_has_the_first_sentence_of_each(lossrun: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     shown = lossrun("--help").out
