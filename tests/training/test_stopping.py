@@ -89,6 +89,7 @@ def test_somebody_elses_decision_is_left_alone(number: int) -> None:
     assert heard == [number]
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # the run is short
 def test_training_from_python_takes_no_signal(tmp_path: Path) -> None:
     handlers = {number: signal.getsignal(number) for number in IGNORED}
     seen = {}
