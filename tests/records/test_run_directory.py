@@ -98,6 +98,16 @@ def test_a_config_reads_back_as_it_was(tmp_path_factory, config):
     assert config_file.read(path) == config
 
 
+@pytest.mark.parametrize(
+    "name", ["a\u202eb", "\u200b", "\x1b[31m", "\x85", "\u2028", "\ufeff", "\U000e0001", "x \u202e" * 60]
+)
+def test_what_no_screen_shows_as_itself_is_escaped_in_a_config(name: str) -> None:
+    config = {"name": name, "tags": [name], name: 1}
+    text = config_file.dumps(config)
+    assert text.replace("\n", "").isprintable()
+    assert config_file.parsed(Path("config.yaml"), text.encode()) == config
+
+
 def test_a_config_has_no_anchors_and_quotes_words_that_look_like_numbers():
     betas = [0.9, 0.999]
     text = config_file.dumps({"a": betas, "b": betas, "name": "1e-3", "octal": "0o7"})

@@ -73,7 +73,17 @@ def parsed(path: Path, text: bytes) -> dict[str, Any]:
 
 
 def _dumped(config: Mapping[str, Any], dumper: type) -> str:
-    return yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120)
+    return _escaped(yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _escaped(text: str) -> str:
+    """Escape what no screen shows as itself, such as U+202E, which turns the direction of writing.
+
+    YAML takes some of that for printable. Strings that hold any of it are in double quotes.
+    """
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\n" else f"\\U{ord(one):08x}" for one in text)
 
 
 def _loaded(text: str) -> Any:
