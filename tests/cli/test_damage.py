@@ -11,6 +11,9 @@ from lossrun.api import train
 from lossrun.records import checkpoints, recorded
 from tests.cli.conftest import CONFIG, Result, Run
 
+# Findings of runs as short as these.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+
 # Both seeds keep predictions, and the second of two checkpoints is the last.
 SETTINGS = ("seeds=2", "dataset.standardize={inputs: true, targets: true}")
 
