@@ -124,8 +124,9 @@ def remove(what: Removable) -> int:
     except FileNotFoundError:
         return 0  # another process removed it
     except OSError as error:
+        which = error.filename or path
         raise RunError(
-            f"cannot remove {path}: {error.strerror or error}; a user with write access to it can remove it"
+            f"cannot remove {which}: {error.strerror or error}; a user with write access to it can remove it"
         ) from error
     return what.size
 

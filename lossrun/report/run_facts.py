@@ -131,6 +131,8 @@ def _print_saved(console: Console, facts: RunFacts) -> None:
         for file in facts.saved:
             if file.problem:
                 warning(console, file.problem)
+    else:
+        print_line(console, "\nNo checkpoints.")
     if facts.best_weights:
         seeds = tuple(facts.best_weights)
         numbers = tuple(facts.best_weights[seeds[0]])

@@ -22,3 +22,4 @@ def test_show_says_everything_about_a_run(make_run):
     # 0.5 / epoch, from the first of four epochs to the last.
     assert (curve.split()[:2], curve.split()[-1]) == (["val_rmse", "0.5000"], "0.1250")
     assert len(curve.split()[2]) == 4
+    assert "\nNo checkpoints.\n" in text
