@@ -53,7 +53,7 @@ def folder(tmp_path: Path, config: Path) -> Path:
         (("script", "config.yaml", "--as", "keras", "-o", "dtaa/x.py"), 4, "did you mean data?"),
         (("plot", "houses", "-o", "dtaa/x.svg"), 2, "there is no folder dtaa: did you mean data? Create the folder"),
         (("compare", "houses", "other", "--html", "dtaa/x.html"), 4, "did you mean data? Name"),
-        (("new", "--output", "dtaa/x.yaml"), 2, "did you mean data?"),
+        (("new", "--output", "dtaa/x.yaml"), 4, "did you mean data?"),
         (("predict", "houses", "--input", "huoses.csv"), 3, "did you mean houses.csv? 2 input files here"),
     ],
 )  # fmt: skip
