@@ -32,7 +32,7 @@ MUCH_BETTER: Final = 0.8
 # A loss below the first has clearly left that of a constant; above the others, a model has learned little, or nothing.
 LEARNED: Final = 0.85
 LITTLE: Final = 0.9
-STILL: Final = 0.97
+STILL: Final = 0.99
 GOOD_RATE: Final = 0.01
 # Steps of a run that has had its time.
 LONG: Final = 200
@@ -104,7 +104,7 @@ def long_enough(advice: Advice, known: Circumstances, *, diverged: bool = False)
             return Advice(advice.why, last_of_each_key(best))
     steps = known.config.epochs * known.steps_per_epoch
     faster = max(rate, GOOD_RATE)
-    if not isfinite(share) or faster * steps >= GOOD_WAY:
+    if diverged or not isfinite(share) or faster * steps >= GOOD_WAY:
         return advice
     epochs = ceil(GOOD_WAY / faster / known.steps_per_epoch)
     return Advice(advice.why, (*rest, f"{RATE}{faster:g}", f"epochs={epochs}"))
