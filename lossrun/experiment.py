@@ -52,7 +52,7 @@ class Experiment:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Notes about the config, and about files that the user's own code names."""
+        """Notes about the config, and about files that the user's own code, which is loaded by now, names."""
         left = files_left_behind(self.config, self.reading.directory)
         if not left:
             return tuple(self.reading.notes)

@@ -59,14 +59,15 @@ def train(
     reading = config_of(config, overrides)
     with _apart(reading):
         experiment = load_experiment(reading, data_folder(data_dir))
-    for text in _told(experiment):
-        warnings.warn(text, stacklevel=2)
 
     # torch takes a second to import, so mistakes in the config are reported first.
     from lossrun.training.starting.prepare import prepare
     from lossrun.training.starting.start import begin
 
-    with begin(prepare(experiment), expanded(runs_dir)) as session:
+    prepared = prepare(experiment)
+    for text in _told(experiment):
+        warnings.warn(text, stacklevel=2)
+    with begin(prepared, expanded(runs_dir)) as session:
         _run(session)
     return load(session.run.path)
 
@@ -110,9 +111,10 @@ def resume(
             default = resumable.data_dir(default_data_dir())
             with _apart(resumable.reading):
                 experiment = load_experiment(resumable.reading, where or default)
+            prepared = prepare(experiment, resumable)
             for text in (*resumable.notes, *_told(experiment)):
                 warnings.warn(text, stacklevel=2)
-            with resume_at(prepare(experiment, resumable), resumable, skipped, note) as session:
+            with resume_at(prepared, resumable, skipped, note) as session:
                 _run(session)
     return load(resumable.run.path)
 
@@ -129,7 +131,10 @@ def _run(session: "Session") -> None:
 
 
 def _told(experiment: Experiment) -> tuple[str, ...]:
-    """Return what the screen tells about the config and its data before the first epoch."""
+    """Return what the screen tells about the config and its data before the first epoch.
+
+    The user's own modules are read for it, so `prepare` has to load them first.
+    """
     return (*experiment.remarks, *experiment.notes, *experiment.warnings)
 
 

@@ -225,12 +225,26 @@ def test_the_python_interface_is_the_same_run(config: Path, tmp_path: Path, monk
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         longer = lossrun.resume(run, overrides=["epochs=4"])
-    first, second = (str(warning.message) for warning in told)
+    first, second, *_ = (str(warning.message) for warning in told)
     assert first.startswith(f"checkpoint skipped: {newest.name}")
     assert "those epochs are trained again" in second
     assert longer.history.rows[-1]["epoch"] == 4
     assert lossrun.load("same").status == "finished"
     assert lossrun.compare(longer, same).comparable
+
+
+@pytest.mark.filterwarnings("ignore:epoch 3.*:UserWarning")  # such a short run ends poorly
+def test_own_code_that_nothing_has_imported_yet_is_trained_from_python(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import lossrun
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imported_by_training_alone.py").write_text(
+        "import torch\n\n\ndef net(input_shape, output_size):\n    return torch.nn.Linear(*input_shape, output_size)\n"
+    )
+    run = lossrun.train("config.yaml", overrides={"model": "imported_by_training_alone:net"})
+    assert run.status == "finished"
 
 
 def test_what_the_screen_says_of_a_run_is_a_warning_in_python(lossrun: Run, tmp_path: Path) -> None:

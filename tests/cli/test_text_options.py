@@ -236,6 +236,7 @@ def test_what_no_file_could_hold_is_refused(name: str) -> None:
         from_mapping(CSV, Path(), [name])
 
 
+@pytest.mark.filterwarnings("ignore:epoch 1.*:UserWarning")  # such short runs end poorly
 def test_python_gives_values_as_they_are(tmp_path: Path) -> None:
     """numpy's numbers, paths, tuples and texts; NaN is refused in words and not as a mistake of YAML."""
     changes = {

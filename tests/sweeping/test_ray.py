@@ -42,17 +42,24 @@ LOOPBACK = """
 import ray._private.services as services
 services.get_node_ip_address = lambda *_, **__: "127.0.0.1"
 """
-# Two nodes with a CPU each, and a GPU, as far as Ray knows. A line that is read kills the one that is not the head.
+# Two nodes with a CPU each, and a GPU, as far as Ray knows. A line that is read kills the one that is not the head, with
+# its workers at once: they would notice the loss only after a while, and could finish their cells until then.
 CLUSTER = f"""
-import sys
+import os, signal, sys
+from contextlib import suppress
 {LOOPBACK}
 from ray.cluster_utils import Cluster
 there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20, num_cpus=1, num_gpus=1)
 cluster = Cluster(initialize_head=True, head_node_args=dict(include_dashboard=False, **there))
 node = cluster.add_node(**there)
 print(cluster.address, flush=True)
+raylet = node.all_processes["raylet"][0].process.pid
 for _ in sys.stdin:
+    workers = open(f"/proc/{{raylet}}/task/{{raylet}}/children").read().split()
     cluster.remove_node(node, allow_graceful=False)
+    for worker in workers:
+        with suppress(ProcessLookupError):
+            os.kill(int(worker), signal.SIGKILL)
     print("killed", flush=True)
 cluster.shutdown()
 """

@@ -196,7 +196,7 @@ def test_a_loss_may_learn_and_its_weights_are_in_the_checkpoint(own: Laboratory)
         ),
         ({"loss": "own:broken"}, "loss: own:broken failed on a first batch: RuntimeError: no such luck ("),
         ({"loss": "own:broken"}, f"own.py:{MODULE[: MODULE.index('raise RuntimeError')].count(chr(10)) + 1})"),
-        ({"loss": "own:flat"}, "loss: own:flat cannot be differentiated by the outputs"),
+        ({"loss": "own:flat"}, "loss: own:flat has no gradient with respect to the outputs"),
     ],
 )
 def test_mistakes_are_told_before_a_run_exists(own: Laboratory, changes: dict[str, Any], message: str) -> None:
