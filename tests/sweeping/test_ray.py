@@ -42,8 +42,8 @@ LOOPBACK = """
 import ray._private.services as services
 services.get_node_ip_address = lambda *_, **__: "127.0.0.1"
 """
-# Two nodes with a CPU each, and a GPU, as far as Ray knows. A line that is read kills the one that is not the head, with
-# its workers at once: they would notice the loss only after a while, and could finish their cells until then.
+# Two nodes with a CPU each, and a GPU, as far as Ray knows. A line that is read kills the one that is not the head,
+# with its workers at once: they would notice the loss only after a while, and could finish their cells until then.
 CLUSTER = f"""
 import os, signal, sys
 from contextlib import suppress
