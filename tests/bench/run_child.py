@@ -20,7 +20,7 @@ def run(config: Mapping[str, Any], time_checkpoints: bool = False) -> dict[str, 
 
     seconds, train_seconds: of each epoch, as the history has them
     between: from the end of one epoch to the end of the next, writing included (one fewer than epochs)
-    checkpoints: what of that went into writing checkpoints and best weights; only with `time_checkpoints`
+    checkpoints: what of that went into writing checkpoints, which hold the best weights; only with `time_checkpoints`
     whole: all of it, but for the imports of lossrun's own modules
     loading, building: the parts of it before the first epoch; what torch imports meanwhile, the run directory and the
         checkpoint of step 0 belong to building
@@ -32,9 +32,8 @@ def run(config: Mapping[str, Any], time_checkpoints: bool = False) -> dict[str, 
     spent = [0.0]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         if time_checkpoints:
-            # Before training is imported, so that it finds these however it imports them.
-            for name in ("save", "save_weights"):
-                stack.enter_context(patch.object(checkpoints, name, _timed(getattr(checkpoints, name), spent)))
+            # Before training is imported, so that it finds this function however it imports it.
+            stack.enter_context(patch.object(checkpoints, "save", _timed(checkpoints.save, spent)))
         from lossrun.training.events import EpochRecord
         from lossrun.training.loop import train
         from lossrun.training.starting.prepare import prepare
