@@ -5,10 +5,13 @@ import random
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from lossrun.records import ledger
+from lossrun.records.files.digests import Beginning, of_text
 from lossrun.records.run_directory import RunDirectory, all_runs
 from tests.bench.child import ask
 from tests.bench.startup import LOSSRUN, timed
@@ -61,12 +64,7 @@ def _measure_comparing(folder: Path) -> None:
         for original in originals:
             copy = RunDirectory(runs_dir / original.name)
             shutil.copytree(original, copy.path)
-            before = copy.config_path.read_text()
-            after = before.replace("epochs: 1\n", f"epochs: {many // SEEDS}\n")
-            assert after != before
-            copy.config_path.write_text(after)
-            template = json.loads(copy.history_path.read_text().splitlines()[0])
-            _write(copy.history_path, many // SEEDS, range(SEEDS), template)
+            _lengthen(copy, many // SEEDS)
         command = [*LOSSRUN, "compare", "last~1", "last", "--runs-dir", str(runs_dir)]
         passed = [timed(command, folder) for _ in range(3)]
         rows.append([f"2 x {many:,}", seconds(median(passed)), f"{median(passed) / (2 * many) * 1e6:.2f} us"])
@@ -77,6 +75,26 @@ def _measure_comparing(folder: Path) -> None:
         ["history rows", "command", "per row"],
         rows,
     )
+
+
+def _lengthen(run: RunDirectory, epochs: int) -> None:
+    """Make a run of one epoch one of many, and say so in its ledger, whose digests are held against the other files."""
+    first, *_, last = (
+        {key: value for key, value in event.items() if key not in ("event", "time", "digest")}
+        for event in ledger.read(run.ledger_path)
+    )
+    before = run.config_path.read_text()
+    after = before.replace("epochs: 1\n", f"epochs: {epochs}\n")
+    assert after != before
+    run.config_path.write_text(after)
+    template = json.loads(run.history_path.read_text().splitlines()[0])
+    _write(run.history_path, epochs, range(SEEDS), template)
+    content = Beginning()
+    content.add(run.history_path.read_bytes())
+    own = {"config": first["config"] | {"epochs": epochs}, "config_digest": of_text(after.encode()), "epochs": epochs}
+    finished = {**last, "epoch": epochs, "step": 32 * epochs, "history": asdict(content.mark())}
+    run.ledger_path.unlink()
+    ledger.append_all([(run.ledger_path, [("started", {**first, **own}), ("finished", finished)])])
 
 
 def _write(path: Path, epochs: int, seeds: range, template: Mapping[str, Any] | None = None) -> None:
