@@ -30,7 +30,7 @@ def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence
     found = sensitivity(tuning)
     if found is None:
         return
-    title = f"{found.metric} in tuning: {BETTER[found.goal]}; gaps did not end with a score"
+    title = f"{found.metric} in tuning: {BETTER[found.goal]}; a value without a score is a gap"
     print_line(console, "")
     print_curves(console, found, title, names=names)
 
