@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from lossrun.analysis.distributions.binomial import lower_limit
 from lossrun.analysis.sweeps.tuning import PairTuning
-from lossrun.analysis.values.binomial import lower_limit
 from lossrun.analysis.values.evidence import LEVEL
 from lossrun.analysis.values.metric_names import Goal, sign
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from lossrun.analysis.values.chi_square import chi_square_tail
-from lossrun.analysis.values.inverse import inverse
+from lossrun.analysis.distributions.chi_square import chi_square_tail
+from lossrun.analysis.distributions.inverse import inverse
 
 _REACH: Final = 8.5  # standard deviations; the density beyond is below 1e-16
 _PANELS: Final = 400  # of Simpson's rule, which then is exact to 1e-13 for so smooth a function

@@ -53,7 +53,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from lossrun.analysis.values.binomial import clopper_pearson
+from lossrun.analysis.distributions.binomial import clopper_pearson
 from lossrun.analysis.values.evidence import LEAST_FOR_INTERVAL, LEVEL
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.variation import Variation, half_width, p_value

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from lossrun.analysis.values.chi_square import chi_square_quantile
+from lossrun.analysis.distributions.chi_square import chi_square_quantile
 from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT
 from lossrun.analysis.values.variation import Variation, half_width
 

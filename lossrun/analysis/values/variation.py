@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from lossrun.analysis.distributions.student import critical_t, two_sided_p
 from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT, LEAST_ITEMS
-from lossrun.analysis.values.student import critical_t, two_sided_p
 
 _PRECISION: Final = 1e-12  # relative, of a p-value over two kinds of values
 _LEAST_LEVEL: Final = 1e-300

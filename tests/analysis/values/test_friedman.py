@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lossrun.analysis.values.chi_square import chi_square_tail
+from lossrun.analysis.distributions.chi_square import chi_square_tail
 from lossrun.analysis.values.friedman import friedman, range_quantile
 from lossrun.analysis.values.signed_ranks import ranked
 

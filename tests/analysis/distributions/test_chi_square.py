@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from lossrun.analysis.values.chi_square import chi_square_quantile
+from lossrun.analysis.distributions.chi_square import chi_square_quantile
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 4, 9, 63, 999])

@@ -12,7 +12,7 @@ import math
 from functools import lru_cache
 from typing import Final
 
-from lossrun.analysis.values.inverse import inverse
+from lossrun.analysis.distributions.inverse import inverse
 
 _EPSILON: Final = 2.0**-53
 

@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from lossrun.analysis.values.binomial import clopper_pearson
+from lossrun.analysis.distributions.binomial import clopper_pearson
 
 
 @pytest.mark.parametrize(

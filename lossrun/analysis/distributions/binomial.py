@@ -4,7 +4,7 @@ import math
 from functools import lru_cache, partial
 from typing import Final
 
-from lossrun.analysis.values.inverse import inverse
+from lossrun.analysis.distributions.inverse import inverse
 
 _EPSILON: Final = 2.0**-53
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from lossrun.analysis.values.student import critical_t, two_sided_p
+from lossrun.analysis.distributions.student import critical_t, two_sided_p
 
 DEGREES = [1, 2, 3, 4, 5, 6, 7, 9, 10, 19, 30, 99, 298, 299, 300, 301, 302, 999, 4999]
 CLOSE = {"rel": 1e-12, "abs": 0.0}
