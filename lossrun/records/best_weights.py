@@ -1,7 +1,7 @@
 """Read each seed's weights at its best epoch, with the epoch that they belong to.
 
-While a run trains, they are in each checkpoint, so that weights from steps that were given up are never taken for the
-best. A finished run has them in a separate file, which the ledger names. Older versions wrote a file for each seed.
+While a run trains, they are in each checkpoint, so that weights from discarded steps are never taken for the best. A
+finished run has them in a separate file, which the ledger names. Older versions wrote a file for each seed.
 """
 
 from collections.abc import Mapping, Sequence

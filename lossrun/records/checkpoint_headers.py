@@ -27,7 +27,7 @@ def candidates(directory: Path) -> list[Path]:
     """Return the checkpoints in `directory` by their names, newest step first, without reading them.
 
     Raises:
-        CheckpointError: If something else than a folder stands there, or one that cannot be read.
+        CheckpointError: If `directory` is not a folder, or cannot be read.
     """
     try:
         return newest_first(directory.iterdir())
@@ -49,8 +49,8 @@ class Header:
 
     Attributes:
         tensors: {name: its type, shape and place}, as in the file.
-        metadata: What lossrun wrote beside the tensors.
-        size: The bytes of the whole file, as the header has it.
+        metadata: What lossrun wrote in addition to the tensors.
+        size: The size of the whole file in bytes, according to the header.
     """
 
     tensors: dict[str, dict[str, Any]]
@@ -115,7 +115,7 @@ def numbers(path: Path, prefix: str = "") -> int:
 
 
 def _parsed(path: Path, content: bytes) -> Header:
-    """Return the header without the size of its own."""
+    """Parse the header's JSON, which does not include the header's own size."""
     unreadable = f"{path.name}: damaged, or not a checkpoint of lossrun (its header cannot be read)"
     try:
         tree = strict_json.loads(content)

@@ -60,7 +60,7 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
     checkpoint), and leftover temporary files.
 
     Raises:
-        RunError: If the disk refuses; all older checkpoints are still there.
+        RunError: If writing fails; all older checkpoints are still there.
         CheckpointError: If other bytes are read back; all older checkpoints are still there.
     """
     path, data = file_of(directory, step, checkpoint)
@@ -88,7 +88,7 @@ def file_of(directory: Path, step: int, checkpoint: Checkpoint) -> tuple[Path, b
 
 
 def remove(paths: Iterable[Path], but: Collection[str]) -> None:
-    """Remove these files except the ones with such names. What cannot be removed stays."""
+    """Remove these files, except those whose name is in `but`. Skip files that cannot be removed."""
     for path in paths:
         if path.name not in but:
             with suppress(OSError):
@@ -96,12 +96,12 @@ def remove(paths: Iterable[Path], but: Collection[str]) -> None:
 
 
 def remove_after(directory: Path, step: int) -> None:
-    """Remove the checkpoints of later steps, if there is one of that step or before.
+    """Remove the checkpoints of later steps, if there is a checkpoint of this step or an earlier one.
 
-    A folder in the place of a checkpoint stays: lossrun did not write it, and nobody can take it for a state.
+    A folder with the name of a checkpoint stays: lossrun did not write it, and no reader takes it for a checkpoint.
 
     Raises:
-        RunError: If the disk refuses; a checkpoint of steps that were given up must not stay.
+        RunError: If a file cannot be removed, because a checkpoint of discarded steps must not stay.
     """
     found = candidates(directory)
     if any(step_of(path) <= step for path in found):
@@ -166,10 +166,10 @@ def read(path: Path) -> Checkpoint:
 
 
 def from_bytes(data: bytes, path: Path) -> Checkpoint:
-    """Return the checkpoint that `to_bytes` made these bytes of, with writable arrays. `path`: where they come from.
+    """Return the checkpoint in bytes that `to_bytes` made, with writable arrays. `path`: the file of the bytes.
 
     Raises:
-        CheckpointError: If they are no checkpoint.
+        CheckpointError: If the bytes are not a checkpoint.
     """
     header = header_in(path, data, len(data))
     try:
@@ -202,7 +202,7 @@ def _listed(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
 
 
 def _difference(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """Return which tensor is not what was saved; "" if all are, or if an older version listed none."""
+    """Name a tensor that differs from what was saved; "" if none does, or if an older version listed no tensors."""
     recorded, found = metadata.get("tensors"), _listed(arrays)
     if recorded is None or recorded == found:
         return ""
@@ -217,7 +217,7 @@ def _memory_for(count: int) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        # It is neither an Exception of Python nor an error of safetensors.
+        # A panic is neither a Python Exception nor an error of safetensors.
         if type(error).__name__ == "PanicException":
             raise MemoryError(str(error)) from error
         raise

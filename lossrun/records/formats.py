@@ -1,4 +1,4 @@
-"""What each file of a run holds: keys, types and bounds of everything that is read back.
+"""Declare what each file of a run holds: keys, types and bounds of everything that is read back.
 
 A file that does not fit is refused with its name and the key, before anybody computes with its values.
 """
@@ -33,7 +33,7 @@ _MARK: Final = record({"length": _COUNT, "digest": text})
 _SECONDS: Final = number(at_least=0)
 _CHANGE: Final = list_of(anything, length=2)
 
-# A component as a resolved config has it.
+# A component in a resolved config.
 _CHOICE: Final = record({"name": text})
 CONFIG: Final = record(
     {
@@ -116,7 +116,7 @@ _FINDING: Final = record(
         "history": _MARK,
     },
 )
-_NUMERAL: Final[Shape] = lambda value, key: "" if value.isdecimal() else f"{key} is no seed"  # noqa: E731
+_NUMERAL: Final[Shape] = lambda value, key: "" if value.isdecimal() else f"{key} is not a seed"  # noqa: E731
 # What a run's ledger says of each event. Its lines carry digests, so no key can get lost unnoticed; versions differ in
 # what they write. Those of a sweep are other events, and `sweep_directory` reads them.
 EVENTS: Final[Mapping[str, Shape]] = {

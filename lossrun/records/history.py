@@ -40,13 +40,13 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> int:
     Keys with the value None are left out.
 
     Raises:
-        RunError: If the disk refuses.
+        RunError: If writing fails.
     """
     return durable.append(path, _lines(rows))
 
 
 class Written:
-    """history.jsonl from its writer's side.
+    """history.jsonl as its writer sees it.
 
     Attributes:
         path: The file.
@@ -72,7 +72,7 @@ class Written:
         append_all([(self, rows)])
 
     def appended(self, data: bytes) -> None:
-        """Take note of what was added to the file."""
+        """Update length and digest with what was added to the file."""
         self._content.add(data)
 
 

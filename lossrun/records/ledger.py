@@ -62,7 +62,7 @@ def read(path: Path, shapes: Mapping[str, Shape] = formats.EVENTS) -> tuple[dict
     """Return all events, oldest first, without an incomplete last line.
 
     Args:
-        shapes: What each event holds; a sweep has events of its own.
+        shapes: What each event holds; a sweep has different events.
 
     Raises:
         RunError: For a damaged line before it, or a line that is not an event.

@@ -77,7 +77,7 @@ def _last_change(run: Path) -> float:
 
 
 def _never_began(run: Path) -> bool:
-    """Return whether a run has no epoch, no saved step, and no event that one might want to read."""
+    """Return whether a run has no epoch, no saved step, and no event worth reading."""
     files = RunDirectory(run)
     if files.history_path.is_file() and files.history_path.stat().st_size > 0:
         return False

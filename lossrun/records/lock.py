@@ -27,7 +27,7 @@ from lossrun.records.run_directory import RunDirectory
 # Errors of file systems without locks.
 NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 HEARTBEAT: Final = 10.0  # seconds
-MISSED_BEATS: Final = 30  # a process that is stopped, or a file server that is gone, may miss some
+MISSED_BEATS: Final = 30  # a paused process, or one whose file server is unreachable, may miss some
 _HELD: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
 
 
@@ -39,8 +39,8 @@ class Owner:
         since: The time in ISO format, UTC.
         process_start: Clock ticks of the kernel from boot to the start of the process; None if the platform does not
             say. It distinguishes a process from a later one with the same number.
-        heartbeat: Seconds after which the note is renewed again and again, where it is the lock; None beside a lock of
-            the kernel.
+        heartbeat: Seconds after which the note is renewed again and again, where it is the lock; None if the kernel
+            holds a lock.
     """
 
     pid: int
@@ -164,7 +164,7 @@ def _is_silent(path: Path, holder: Owner) -> bool:
 
 
 def _remove_note(path: Path) -> None:
-    """Remove the note, or empty it. Else the run would seem to be written for as long as this process goes on."""
+    """Remove the note, or empty it. Otherwise the run would seem to be written until this process ends."""
     try:
         path.unlink(missing_ok=True)
     except OSError:

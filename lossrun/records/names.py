@@ -1,4 +1,4 @@
-"""What run and sweep directories are called: `<UTC time>-<name>`, and what follows from that."""
+"""Name run and sweep directories `<UTC time>-<name>`, and read names and times back from them."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def bare_name(path: Path) -> str:
 
 
 def has_name(path: Path, name: str) -> bool:
-    """Return whether a directory was named `name`; those made within one second have a number after the name."""
+    """Return whether a directory was named `name`; directories made within one second have a number after the name."""
     return bool(re.fullmatch(rf"{re.escape(slug(name))}(-\d+)?", bare_name(path)))
 
 
@@ -40,7 +40,7 @@ def stamped(name: str, when: datetime) -> str:
 
 
 def age(path: Path) -> tuple[str, int, str]:
-    """Return what sorts runs and sweeps, oldest first: the time in the name, then that of a file written only once."""
+    """Return a key that sorts runs and sweeps by age: the time in the name, then that of a file written only once."""
     written = 0  # the directory was removed in the meantime
     for file in ("config.yaml", "sweep.yaml"):
         with suppress(OSError):
@@ -51,9 +51,9 @@ def age(path: Path) -> tuple[str, int, str]:
 
 
 def oldest_first(folder: Path, belongs: Callable[[str], bool]) -> list[Path]:
-    """Return the directories in `folder` that belong, oldest first; [] if there is no such folder.
+    """Return the directories in `folder` that `belongs` accepts, oldest first; [] if there is no such folder.
 
-    `belongs` gets a path as text, because thousands of paths as objects would take a while.
+    `belongs` gets a path as text, because creating thousands of path objects takes a while.
     """
     if not folder.is_dir():
         return []

@@ -54,7 +54,7 @@ class RecordedPredictions:
 
 
 def most_shares(samples: int, seeds: int, outputs: int) -> int:
-    """Return for how many metrics the shares fit into the file, next to `outputs` numbers for each sample and seed."""
+    """Return how many metrics' shares fit into the file, in addition to `outputs` numbers for each sample and seed."""
     spare = LIMIT_BYTES - _EACH * samples * (seeds * outputs + _OTHERS + outputs)
     return max(0, spare // (4 * samples * seeds)) if samples and seeds else 0
 
@@ -75,7 +75,7 @@ def content(
     were.
 
     Args:
-        shares: {metric: {seed: (N,)}}; each metric has those of the same seeds as `outputs`.
+        shares: {metric: {seed: (N,)}}; each metric has the same seeds as `outputs`.
 
     Raises:
         ValueError: If the lengths differ.
@@ -102,7 +102,7 @@ def save(path: Path, **arrays: Any) -> str:
 
     Raises:
         ValueError: If the lengths differ.
-        RunError: If the disk refuses.
+        RunError: If writing fails.
     """
     data, digest = content(**arrays)
     durable.replace(path, data)

@@ -31,7 +31,7 @@ class RecordedRun:
         warnings: What could not be read or was edited, one sentence each.
         edited: The warnings about edits. Edits have no effect: config and environment are as recorded.
         verified: Whether the run has digests to check its files against.
-        whole: Whether the run has finished and its history is known to be all that was written by then.
+        whole: Whether the run has finished and its history is known to be complete.
     """
 
     path: Path
@@ -69,7 +69,7 @@ class RecordedRun:
     def finished(self) -> dict[str, Any] | None:
         """The event `finished`, with the best epochs and test metrics of each seed.
 
-        None before the end, and as soon as the run is resumed: then its files belong to that end no longer.
+        None before the end, and again once the run is resumed, because its files then no longer belong to that end.
         """
         last = next((event for event in reversed(self.ledger) if event["event"] in ("finished", "resumed")), None)
         return last if last and last["event"] == "finished" else None
@@ -165,7 +165,7 @@ def read_description(path: Path) -> Description:
             f"`{command('ls', runs_dir=path.parent)}` lists the runs"
         )
     events, torn = ledger.read_all(files.ledger_path)
-    if any(event["event"] == "finished" and "seeds" not in event for event in events):  # that of a sweep has none
+    if any(event["event"] == "finished" and "seeds" not in event for event in events):  # a sweep's has none
         raise RunError(f"{files.ledger_path}: finished: seeds is missing; {DAMAGED}")
     started: Mapping[str, Any] = events[0] if ledger.recorded_config(events) is not None else {}
     text, facts = content(files.config_path), content(files.run_json)

@@ -64,7 +64,8 @@ class Removables:
 
 
 def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Removables:
-    """Return the runs and sweeps themselves, each once. Of several, links are skipped, as a pattern may match them.
+    """Return the runs and sweeps as removable, each once. If there are several, links are skipped: a pattern may match
+    them.
 
     Raises:
         UsageError: For anything but a run directory directly in `runs_dir`.
@@ -98,7 +99,7 @@ def remove(what: Removable) -> int:
 
     Raises:
         LockedError: If the run is being written.
-        RunError: If the run has changed since it was checked, or the disk refuses.
+        RunError: If the run has changed since it was checked, or cannot be removed.
     """
     path = what.path
     try:
@@ -132,7 +133,7 @@ def remove(what: Removable) -> int:
 
 
 def removable(path: Path, files: Sequence[Path], why: str) -> Removable:
-    """Describe what can be removed, as it is now."""
+    """Describe what can be removed in its present state."""
     return Removable(path, tuple(files), sum(map(size_of, files or (path,))), why, _ledger_length(path))
 
 

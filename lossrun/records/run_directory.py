@@ -84,7 +84,7 @@ def create(
         begin: Writes further files into the new directory.
 
     Raises:
-        RunError: If the disk refuses; nothing is left behind.
+        RunError: If writing fails; nothing is left behind.
     """
 
     def build(hidden: Sequence[Path]) -> None:
@@ -103,7 +103,7 @@ def create_together(folder: Path, runs: Mapping[str, Mapping[str, bytes]]) -> No
     """Create several run directories, each by its name with the content of its files, in one commit.
 
     Raises:
-        RunError: If the disk refuses.
+        RunError: If writing fails.
     """
 
     def build(hidden: Sequence[Path]) -> None:
@@ -137,12 +137,12 @@ def all_runs(runs_dir: Path) -> list[Path]:
 def is_run(path: Path | str) -> bool:
     """Return whether the two files exist that every run has. A config alone may belong to anything.
 
-    What stands in their places may be damaged, or a link that leads nowhere: reading the run then says so.
+    The files may be damaged, or links that lead nowhere; reading the run then raises an error.
     """
     return not missing_files(path)
 
 
 def missing_files(path: Path | str) -> list[str]:
     """Return the names of the files that every run has and that do not exist here."""
-    # A listing of thousands of runs has no time for paths as objects.
+    # Creating path objects would take too long for a listing of thousands of runs.
     return [name for name in ("config.yaml", "run.json") if not os.path.lexists(f"{path}/{name}")]

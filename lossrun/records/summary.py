@@ -19,15 +19,15 @@ from lossrun.records.recorded import RecordedRun
 # What may stand in the ledger of a run that finished in one go.
 _EVENTS = frozenset({"started", "diagnosed", "finished"})
 _NUMBERS: Final = frozenset({int, float})
-# What is raised where a file is not as it was written.
+# What is raised if a file is not as it was written.
 _UNEXPECTED = (OSError, RunError, ValueError, TypeError, LookupError, AttributeError)
 
 
 def summed_up(path: Path) -> RecordedRun:
-    """Read the run as `recorded.load` does, but of one that has finished only some rows of its history.
+    """Read the run as `recorded.load` does, but only some rows of the history of a finished run.
 
-    These are the rows of the best epochs and the last row. A listing needs no more. All digests are checked; whatever
-    is not as expected is left to `recorded.load`, which says what is wrong.
+    These are the rows of the best epochs and the last row, which is all that a listing needs. All digests are checked.
+    If anything is not as expected, `recorded.load` reads the run and says what is wrong.
     """
     try:
         found = _finished(path)
@@ -48,7 +48,7 @@ def _finished(path: Path) -> RecordedRun | None:
     names = [event["event"] for event in events]
     if names[0] != "started" or finished["event"] != "finished" or not _EVENTS.issuperset(names):
         return None
-    formats.check_events(path, (*events, finished))  # digests tell of damage, and not of who wrote it
+    formats.check_events(path, (*events, finished))  # digests reveal damage, but not who wrote a file
     if of_text(read_regular(f"{folder}/config.yaml")) != started["config_digest"]:
         return None
     if strict_json.loads_plain(read_regular(f"{folder}/run.json")) != started["environment"]:
@@ -105,7 +105,7 @@ def _rows_of(content: bytes, epochs: set[int], mark: PrefixDigest) -> Rows | Non
 
 
 def _is_plain(row: dict[str, Any]) -> bool:
-    """Return whether a row has nothing but finite numbers, whole ones where they must be."""
+    """Return whether all values of a row are finite numbers, and integers where they must be."""
     return (
         _NUMBERS.issuperset(map(type, row.values()))
         and type(row["epoch"]) is type(row["step"]) is type(row["seed"]) is int

@@ -106,7 +106,7 @@ def stack_directory(sweep: Path, name: str) -> Path:
 
 
 def remove_stack(sweep: Path, name: str) -> None:
-    """Remove the state that the cells of a stack share, once no cell needs it any more."""
+    """Remove the state that the cells of a stack share, once no cell needs it."""
     shutil.rmtree(stack_directory(sweep, name), ignore_errors=True)
     with suppress(OSError):  # there are other stacks
         (sweep / STACKS).rmdir()
@@ -140,7 +140,7 @@ def create(
             of beginning with the time, and whoever comes later gets the directory that is there.
 
     Raises:
-        RunError: If the disk refuses.
+        RunError: If writing fails.
     """
     text, lines = config_file.dumps(config).encode(), _lines(plan)
     named = f"{names.slug(name)}-{digests.of_bytes(text + lines)[:8]}"

@@ -1,4 +1,4 @@
-"""What the plan and the ledger of a sweep hold: keys, types and bounds of everything that is read back."""
+"""Declare what the plan and the ledger of a sweep hold: keys, types and bounds of everything that is read back."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -58,7 +58,7 @@ def _packed(sweep: Path, files: Sequence[Path]) -> bytes:
 def received(sweep: Path, stack: Sequence[PlannedCell], carried: Carried) -> dict[str, Ended]:
     """Write the runs of a stack into the folder of the sweep; how each cell ended.
 
-    Raises RunError where the disk refuses, and for an archive that holds anything but files of these runs.
+    Raises RunError if writing fails, and for an archive that holds anything but files of these runs.
     """
     contents = _contents(carried.archive, {cell.directory for cell in stack}) if carried.archive else {}
     for directory, files in contents.items():

@@ -49,7 +49,7 @@ def run_sweep(
     Where no tuning run has a score, there are no final runs.
 
     Raises LockedError if another process runs the sweep, StoppedError after a signal, and RunError if the data cannot
-    be read or the disk refuses.
+    be read or writing fails.
     """
     if shard is not None:
         with running_shard(sweep.path, shard):
@@ -171,7 +171,7 @@ def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
 
 
 def _refuse_blocked(cells: Cells) -> None:
-    """Raise RunError if the data could not be read or the disk refused.
+    """Raise RunError if the data could not be read or writing failed.
 
     The result of such a cell is unknown, so nothing is chosen without it.
     """

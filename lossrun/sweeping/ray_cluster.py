@@ -98,7 +98,7 @@ class Tasks:
 def connect(address: str, cpus: float = 1, gpus: float = 0) -> Cluster:
     """Connect to the cluster at this address; `auto` for the one that this machine belongs to.
 
-    Raises UsageError where Ray is not installed, and where nobody answers.
+    Raises UsageError if Ray is not installed, or if no cluster answers.
     """
     _refuse_silence(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

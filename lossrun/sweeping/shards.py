@@ -42,7 +42,7 @@ def parse_shard(text: str) -> Shard:
 
 @contextmanager
 def running_shard(sweep: Path, shard: Shard) -> Iterator[None]:
-    """Hold the lock of this share. Raises LockedError where another process runs it."""
+    """Hold the lock of this share. Raises LockedError if another process runs it."""
     folder = shard_directory(sweep, shard.number, shard.shares)
     folder.mkdir(parents=True, exist_ok=True)
     with writing(folder):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lossrun.experiment import Experiment
     from lossrun.training.session import Session
 
-# "failed": by itself, and it would fail again. "blocked": the data could not be read or the disk refused, so the result
+# "failed": by itself, and it would fail again. "blocked": the data could not be read or writing failed, so the result
 # is unknown. "apart": its stack failed, and which of the cells is the cause is unknown.
 Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked", "apart"]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds

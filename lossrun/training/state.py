@@ -115,7 +115,7 @@ def cut_out(checkpoint: Checkpoint, directory: str) -> Checkpoint:
 
 
 def restore(session: Session, checkpoint: Checkpoint) -> None:
-    """Put a freshly built session into the state of a checkpoint. Raises CheckpointError where it does not fit."""
+    """Put a freshly built session into the state of a checkpoint. Raises CheckpointError if it does not fit."""
     facts, tensors = checkpoint.metadata, checkpoint.tensors
     seeds = [replica.seed for replica in session.replicas]
     if facts["seeds"] != seeds:

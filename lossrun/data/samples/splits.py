@@ -59,7 +59,7 @@ def drawn_sizes(
 ) -> tuple[int, int]:
     """Return how many samples to draw for test and then, from what remains, for validation; none for a part of its own.
 
-    Raises DataError for `test: official` where there is no such part.
+    Raises DataError for `test: official` if the dataset has no such part.
     """
     if asked["test"] == "official" and not own_test:
         raise DataError("dataset.test: official, but this dataset has no official test set; use a share or a count")

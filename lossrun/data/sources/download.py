@@ -37,7 +37,7 @@ def download(addresses: Sequence[str], digest: str, path: Path) -> list[str]:
         Nothing if the file is there; otherwise why each address failed.
 
     Raises:
-        OSError: If the disk refuses.
+        OSError: If writing fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)

@@ -14,7 +14,7 @@ HEADING: Final = "# The resolved config of this run, every default written out. 
 
 
 class _Representer(yaml.representer.SafeRepresenter):
-    """Writes what YAML 1.1 and 1.2 read in the same way, without anchors, which lossrun's reader refuses."""
+    """Writes YAML that versions 1.1 and 1.2 read in the same way, without anchors, which lossrun's reader refuses."""
 
     def ignore_aliases(self, _: Any) -> bool:
         return True
@@ -25,7 +25,7 @@ class _Dumper(_Representer, yaml.SafeDumper):
 
 
 class _FastDumper(_Representer, getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """The emitter of libyaml, where PyYAML was built with it: a quarter of the time."""
+    """The emitter of libyaml, if PyYAML was built with it: it takes a quarter of the time."""
 
 
 def _represent_str(dumper: yaml.representer.SafeRepresenter, text: str) -> yaml.ScalarNode:
@@ -64,7 +64,7 @@ def parsed(path: Path, text: bytes) -> dict[str, Any]:
     try:
         config = _loaded(text.decode("utf-8-sig"))
         _check_depth(config)
-    # ValueError: bytes that are no text, a number of thousands of digits, a date that does not exist.
+    # ValueError: bytes that are not text, a number with thousands of digits, or a date that does not exist.
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise RunError(f"cannot read {path}: {error}; the file is damaged: restore it from a copy") from error
     if not isinstance(config, dict):
@@ -77,9 +77,9 @@ def _dumped(config: Mapping[str, Any], dumper: type) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Escape what no screen shows as itself, such as U+202E, which turns the direction of writing.
+    """Escape invisible characters, such as U+202E, which reverses the direction of the text.
 
-    YAML takes some of that for printable. Strings that hold any of it are in double quotes.
+    YAML treats some of these characters as printable. Strings that contain any are written in double quotes.
     """
     if text.replace("\n", "").isprintable():
         return text
@@ -87,7 +87,7 @@ def _escaped(text: str) -> str:
 
 
 def _loaded(text: str) -> Any:
-    # lossrun writes none; a few lines of them stand for more values than fit in any memory.
+    # lossrun writes no aliases, and a few lines of aliases can expand to more values than fit into memory.
     if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
         raise yaml.YAMLError("it has aliases (*name)")
     try:
@@ -98,7 +98,7 @@ def _loaded(text: str) -> Any:
 
 
 def _check_depth(tree: Any) -> None:
-    """Raise YAMLError for a tree too deep to be one of ours. How deep libyaml itself goes depends on its version."""
+    """Raise YAMLError for a tree deeper than any config of lossrun. The limit of libyaml depends on its version."""
     level = [tree]
     for _ in range(DEEPEST):
         level = [

@@ -10,7 +10,7 @@ def content(path: Path, most: int = READABLE) -> bytes:
     """Return the content of a file.
 
     Raises:
-        RunError: If it is missing, cannot be read, has more than `most` bytes, or is no regular file.
+        RunError: If it is missing, cannot be read, has more than `most` bytes, or is not a regular file.
     """
     try:
         return read_regular(path, most)
@@ -19,7 +19,7 @@ def content(path: Path, most: int = READABLE) -> bytes:
 
 
 def content_if_there(path: Path) -> bytes:
-    """Return the content of a file, nothing if there is no such file or folder; otherwise as `content`."""
+    """Return the content of a file as `content` does, but no bytes if the file or its folder does not exist."""
     try:
         return read_regular(path, LARGE)
     except (FileNotFoundError, NotADirectoryError):
@@ -29,7 +29,7 @@ def content_if_there(path: Path) -> bytes:
 
 
 def length_of(path: Path) -> int:
-    """Return the length of a file in bytes; 0 for what cannot be looked at."""
+    """Return the length of a file in bytes; 0 if it cannot be read."""
     try:
         return path.stat().st_size
     except OSError:

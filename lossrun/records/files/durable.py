@@ -24,13 +24,13 @@ MOST_OPEN: Final = 64  # files at a time; more are not faster, and macOS allows 
 
 
 def hidden(path: Path) -> Path:
-    """Return a name that nobody has, next to `path`, for what is not complete yet.
+    """Return an unused name next to `path`, for a file that is not complete yet.
 
-    It fits wherever the name of `path` fits: a long one is cut.
+    A long name is cut, so that the result is valid wherever the name of `path` is.
     """
     ending = f".{os.urandom(4).hex()}{TEMPORARY_SUFFIX}"
     name, most = os.fsencode(path.name), _LONGEST_NAME - len(ending) - 1
-    kept = path.name if len(name) <= most else name[:most].decode(errors="ignore")  # no half of a character
+    kept = path.name if len(name) <= most else name[:most].decode(errors="ignore")  # never cut a character in half
     return path.with_name(f".{kept}{ending}")
 
 
@@ -38,7 +38,7 @@ def replace(path: Path, data: bytes, *, remedy: str = RUN_REMEDY) -> None:
     """Give `path` the content `data` in one step: temporary file, fsync, rename, fsync of the directory.
 
     Raises:
-        RunError: If the disk refuses, with the `remedy`; the old file is unchanged and the temporary one removed.
+        RunError: If writing fails, with the `remedy`; the old file is unchanged and the temporary one removed.
     """
     replace_all([(path, data)], remedy=remedy)
 
@@ -46,12 +46,12 @@ def replace(path: Path, data: bytes, *, remedy: str = RUN_REMEDY) -> None:
 def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY) -> None:
     """Replace many files: each is complete or as before, and all are on the disk when this returns.
 
-    It takes about half the time of one by one, because the disk gets all contents before the program waits for it, and
-    each directory is synced once. Nothing is renamed before all contents are durable; a crash between the renames
+    This takes about half as long as one file at a time, because the disk gets all contents before the program waits,
+    and each directory is synced once. Nothing is renamed before all contents are durable; a crash between the renames
     leaves some files new and others old.
 
     Raises:
-        RunError: If the disk refuses; no temporary file is left behind.
+        RunError: If writing fails; no temporary file is left behind.
     """
     renames: list[tuple[Path, Path]] = []
     opened: list[tuple[Path, BinaryIO]] = []
@@ -95,7 +95,7 @@ def append_all(additions: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REM
     """Add to the ends of many files, one write each, and return their lengths; all are on the disk when this returns.
 
     Raises:
-        RunError: If the disk refuses; some files may have grown already.
+        RunError: If writing fails; some files may have grown already.
     """
     lengths: list[int] = []
     opened: list[tuple[Path, BinaryIO]] = []
@@ -149,7 +149,7 @@ def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
 
 
 def put(path: Path, data: bytes) -> None:
-    """Give `path` the content `data` in one step, without waiting for the disk: for notes that no crash needs."""
+    """Give `path` the content `data` in one step, without waiting for the disk. For notes of no use after a crash."""
     temporary = hidden(path)
     with refusals_of_the_disk(path):
         try:

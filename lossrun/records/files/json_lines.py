@@ -1,6 +1,6 @@
 """Write and read files with one JSON object per line, where only what was written last may be incomplete.
 
-After a loss of power it may lack its end, or hold NUL bytes where the disk had got as far as the file's length.
+After a power failure the last line may lack its end, or hold NUL bytes if the disk had only recorded the file's length.
 """
 
 import gc
@@ -50,7 +50,7 @@ def read_plain(
         raw: Called with the bytes of all lines that have an end, with LF line ends.
 
     Returns:
-        Whether something incomplete was left out: a last line without an end, or the lines from NUL bytes on.
+        Whether something incomplete was left out: a last line without an end, or the lines after the first NUL byte.
     """
     count = 0
     rest = b""

@@ -20,7 +20,7 @@ def create(
         numbered: Whether a name that is taken gets -2, -3, and so on.
 
     Raises:
-        RunError: If the disk refuses, or a name is taken and not `numbered`.
+        RunError: If writing fails, or a name is taken and not `numbered`.
     """
     folder = paths[0].parent
     hidden = [durable.hidden(path) for path in paths]

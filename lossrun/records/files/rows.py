@@ -82,7 +82,7 @@ class Rows(Sequence[Row]):
 
     @classmethod
     def of_few(cls, rows: Sequence[Row]) -> "Rows":
-        """Return a few rows, for which columns are not worth their time."""
+        """Return a few rows, which are kept as dicts because columns would take longer."""
         found = cls()
         found._blocks, found._length = [_Mixed(rows, 0)], len(rows)
         return found
@@ -148,7 +148,7 @@ class Rows(Sequence[Row]):
 
 def _column(values: Sequence[Any]) -> Column:
     kind = _KINDS.get(type(values[0]))
-    # A double would round an integer beyond 2^53 without a word.
+    # A double would silently round an integer beyond 2^53.
     if kind and (kind != "d" or int not in set(map(type, values))):
         # Packing first is twice as fast. It fails for a float after an integer, an integer beyond 64 bits, None, or
         # text.

@@ -1,7 +1,7 @@
 """Declare what a file that is read back must hold, and name the first key that does not fit.
 
-A shape takes a value and its key, and returns the problem, or "" if the value fits. Keys that a shape does not name may
-be there: a newer version of the same format may write more.
+A shape takes a value and its key, and returns the problem, or "" if the value fits. Keys that a shape does not name are
+allowed, because a newer version of the same format may write more.
 """
 
 import re
@@ -18,7 +18,7 @@ _SHOWN: Final = 40  # characters of a value in a message
 
 def whole(at_least: int = 0, at_most: int = LARGEST) -> Shape:
     """An integer in a range."""
-    bounds = f"an integer from {at_least} on" if at_most == LARGEST else f"an integer from {at_least} to {at_most}"
+    bounds = f"an integer of at least {at_least}" if at_most == LARGEST else f"an integer from {at_least} to {at_most}"
 
     def problem(value: Any, key: str) -> str:
         fits = type(value) is int and at_least <= value <= at_most

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 NON_FINITE: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
-# What stands under these keys is text, or a config, which has no NaN. A run, a column or a label may be called "nan".
+# The values of these keys are text or a config, neither of which contains NaN. A run, column or label may be called
+# "nan".
 _TEXTS: Final = {
     *("name", "tags", "config", "changes", "chosen", "pair", "environment", "classes", "diagnosis", "named", "reason"),
     *("command", "host"),
@@ -38,7 +39,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 
 
 def loads(text: str | bytes) -> Any:
-    """Read what `dumps` wrote, with NaN and infinity as numbers, but for keys under which there is text.
+    """Read what `dumps` wrote, with NaN and infinity as numbers, except under keys whose values are text.
 
     Raises:
         ValueError: If the text is not strict JSON.
@@ -47,7 +48,7 @@ def loads(text: str | bytes) -> Any:
 
 
 def loads_plain(text: str | bytes) -> Any:
-    """Read what `dumps` wrote, with NaN and infinity still as strings, for callers that have none."""
+    """Read what `dumps` wrote, with NaN and infinity still as strings, for callers whose data contain neither."""
     global _read
     _read += len(text)
     if _read > _WORTH_IMPORTING:

@@ -1,1 +1,1 @@
-"""The runs and sweeps that a user names, or that a config has begun already."""
+"""Find the runs and sweeps that a user names, or that were started from a config."""

@@ -1,4 +1,4 @@
-"""Find the run that a config has begun already, for batch systems that start the same command again and again."""
+"""Find the run that was already started from a config, for batch systems that repeat the same command."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def begun(config: Mapping[str, Any], name: str, runs_dir: Path) -> Path | None:
         name: The run's name.
 
     Raises:
-        RunError: If a run of this name is damaged, because it may be the one.
+        RunError: If a run of this name is damaged, because it may be the run in question.
     """
     wanted = digest(config)
     for path in reversed(all_runs(runs_dir)):

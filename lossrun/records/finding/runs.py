@@ -104,7 +104,7 @@ def recent(back: int, runs: Sequence[Path], runs_dir: Path) -> Path:
     """Return the run that is `back` runs before the newest one, which is the last of `runs`.
 
     Raises:
-        RunError: If there are not so many.
+        RunError: If there are fewer runs.
     """
     if back >= len(runs):
         spec = f"last~{back}" if back else "last"
@@ -159,7 +159,7 @@ def _by_beginning(spec: str, runs: list[Path], runs_dir: Path) -> Path:
 
 
 def _near_path(path: Path) -> str:
-    """Name the run that may be meant, next to where this one was looked for."""
+    """Suggest a run with a similar name in the folder where this one was searched."""
     if not path.parent.is_dir():
         return nearby(path)
     runs = all_runs(path.parent)

@@ -1,1 +1,1 @@
-"""Record where a run's data and code came from, and what it keeps of them so that it can be moved."""
+"""Record where a run's data and code came from, and keep copies of what the run needs after it is moved."""

@@ -1,4 +1,4 @@
-"""Find the data that a run was trained on, and distinguish them by their hashes from other files of that name."""
+"""Find the data that a run was trained on, and tell them by their hashes from other files of the same name."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def find(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = Fals
         goes_on: As for `code_place`.
 
     Raises:
-        DataError: If they are nowhere, with the problem at the likeliest place.
+        DataError: If they are not found, with the problem at the likeliest place.
     """
     if problem := whereabouts.where_data_are_not(run, data_dir):
         raise DataError(problem)

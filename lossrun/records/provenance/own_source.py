@@ -45,7 +45,7 @@ def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
 
 
 def _digest(path: Path) -> str:
-    """Return the digest of a file; "" for what cannot be read."""
+    """Return the digest of a file; "" if it cannot be read."""
     try:
         return digests.of_bytes(read_regular(path))
     except OSError:

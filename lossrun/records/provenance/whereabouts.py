@@ -37,8 +37,7 @@ class Place:
 
 
 def starting_points(runs_dir: Path, directory: Path, data_dir: Path) -> dict[str, Any]:
-    """Return the recorded ways to the config's folder and to the data, from the file system's root and from the runs:
-    the second still holds where everything was moved together."""
+    """Return the paths of the config's folder and of the data: absolute, and relative to the run for a later move."""
     return {
         "from_runs_dir": _way(runs_dir, directory),
         "data_from_runs_dir": _way(runs_dir, data_dir),
@@ -50,7 +49,8 @@ def starting_points(runs_dir: Path, directory: Path, data_dir: Path) -> dict[str
 def _way(runs_dir: Path, folder: Path) -> str | None:
     """Return the relative path of a folder; None on another drive."""
     try:
-        # Unlike Path.resolve, realpath takes a link that leads to itself; whoever uses the folder tells of it.
+        # realpath accepts a link that leads to itself, which Path.resolve does not. Using the folder then raises the
+        # error.
         return os.path.relpath(os.path.realpath(folder), os.path.realpath(runs_dir))
     except ValueError:
         return None
@@ -68,7 +68,7 @@ def data_folder(run: RecordedRun, default: Path) -> Path:
 
 
 def recorded_data_folder(facts: Mapping[str, Any], path: Path, default: Path) -> Path:
-    """Return the same for a run or a sweep in the directory `path`, from its recorded `starting_points`."""
+    """Return the folder where the run or sweep in `path` last found its data, from its recorded `starting_points`."""
     remembered = Path(facts.get("data_dir", default))
     if remembered.is_dir() or not facts.get("data_from_runs_dir"):
         return remembered if remembered.is_dir() else default
@@ -77,10 +77,10 @@ def recorded_data_folder(facts: Mapping[str, Any], path: Path, default: Path) ->
 
 
 def config_folder(config: Mapping[str, Any], facts: Mapping[str, Any], path: Path) -> Path:
-    """Return the folder that the paths of a run not yet begun are relative to; `facts` and `path` of its sweep.
+    """Return the folder that the paths of a run are relative to before it starts; `facts` and `path` are of its sweep.
 
-    It is the first place that holds the dataset's file and the run's own modules, as for a run that has moved; the
-    recorded one where no place does.
+    It is the first folder that holds the dataset's file and the user's own modules, as for a run that has moved; if no
+    folder does, it is the recorded one.
     """
     folders, dataset = _possible_folders(facts, path), config["dataset"]
     named = _file_of(dataset)
@@ -91,18 +91,18 @@ def config_folder(config: Mapping[str, Any], facts: Mapping[str, Any], path: Pat
 
 
 def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
-    """Return where the run's own modules are as it was trained with them, or else the run's copy.
+    """Return the folder of the user's modules that the run was trained with, or of the run's copy of these modules.
 
     Args:
-        goes_on: Whether the run is to be trained further, with the present modules where it was started.
+        goes_on: Whether the run will be trained further, with the modules as they now are where it was started.
     """
     folders, copy = _folders(run), RunDirectory(run.path).source
     modules = _own_modules(run)
-    # Whoever trains the run further where it was started may have changed the code; that is told, and recorded.
+    # A user who trains the run further where it was started may have changed the code, which is reported and recorded.
     at_home = environment(run).get("host") in (None, socket.gethostname())
     if not modules or (goes_on and at_home and _has_all(folders[0], modules)):
         return Place(folders[0])
-    # Elsewhere a module of that name may be another one, and the weights do not fit a changed model.
+    # Elsewhere a module of that name may be a different one, and the weights do not fit a changed model.
     for folder in folders:
         if _has_all(folder, modules) and not changed_files(run, folder):
             return Place(folder)
@@ -118,10 +118,10 @@ def code_place(run: RecordedRun, *, goes_on: bool = False) -> Place:
 
 
 def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = False) -> list[Place]:
-    """Return where the dataset's file may be, the likeliest place first, or else where the run was started.
+    """Return where the dataset's file may be, the likeliest place first; if it is nowhere, where the run was started.
 
-    Searched are `data_dir`, the config's folder (the recorded one, and as it moved with the run), the folders above the
-    run, and the current folder.
+    It is searched in `data_dir`, the config's folder (at its recorded path, and moved with the run), the folders above
+    the run, and the current folder.
 
     Args:
         goes_on: As for `code_place`.
@@ -150,7 +150,7 @@ def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool
 
 
 def where_data_are_not(run: RecordedRun, data_dir: Path | None = None) -> str:
-    """Say where the dataset's file was searched if it is nowhere; "" if it was found."""
+    """Say where the dataset's file was searched, if it was not found; "" if it was found."""
     named = _file_of(run.config["dataset"])
     if named is None or any(_files(run, named, data_dir)):
         return ""

@@ -27,7 +27,7 @@ from lossrun.training.preflight.user_components import check_own_components
 def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
     """Take one small batch through model, loss, gradient and metrics, and more through a user's own components.
 
-    Raises UsageError where a user's own component gives the wrong shape, NaN or infinity, no gradient, or an exception,
+    Raises UsageError if a user's own component gives the wrong shape, NaN or infinity, no gradient, or an exception,
     and where a column that the config watches would be missing from the history.
     """
     check_counted(replica, config)
@@ -83,7 +83,7 @@ def check_counted(replica: Replica, config: Config) -> None:
 def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> None:
     """Record a pass of a user's own model or loss on one batch, and compare its replay on another with an eager pass.
 
-    Raises UsageError where it cannot be recorded, or where the replay gives something else.
+    Raises UsageError if it cannot be recorded, or if the replay gives different numbers.
     """
     train = group.replicas[0].parts.train
     inputs, targets = train.inputs[:4].clone(), train.targets[:4].clone()

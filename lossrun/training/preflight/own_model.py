@@ -24,7 +24,7 @@ def check_sizes_known(kind: str, choice: Choice, module: nn.Module) -> None:
 
 
 def model_outputs(choice: Choice, replica: Replica, batch: Samples, size: int, on: str) -> Tensor:
-    """Return the outputs of the model, (N, size). Raises UsageError where they cannot be trained on."""
+    """Return the outputs of the model, (N, size). Raises UsageError if they cannot be trained on."""
     inputs = batch.scaled(batch.inputs).clone()
     given = inputs.clone()
     expected = (len(batch), size)

@@ -42,7 +42,7 @@ MORE_MEMORY: Final = "close other programs, or resume on a machine with more mem
 
 @contextmanager
 def held(sweep: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a stack. Raises LockedError where another process trains it."""
+    """Hold the lock of a stack. Raises LockedError if another process trains it."""
     folder = stack_directory(sweep, name)
     folder.mkdir(parents=True, exist_ok=True)
     with writing(folder):
@@ -58,7 +58,7 @@ def is_begun(sweep: Path, name: str) -> bool:
 def begin_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequence[str]) -> Iterator[Session]:
     """Make the directories of all members, lock them, and save the stack at step 0.
 
-    Raises RunError where the disk refuses.
+    Raises RunError if writing fails.
     """
     for directory in directories:
         _remove_what_never_began(sweep / directory)
@@ -104,7 +104,7 @@ def _remove_what_never_began(run: Path) -> None:
 def remove_half_done(run: Path) -> None:
     """Remove the run of a member that its stack has not trained to an end, and that nobody has resumed by itself.
 
-    Raises LockedError where another process still writes it.
+    Raises LockedError if another process still writes it.
     """
     if not is_run(run):
         return

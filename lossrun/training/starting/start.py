@@ -40,7 +40,7 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
 
     `directory`: the name of the directory; None for the time and the run's name.
 
-    Raises RunError where the disk refuses, or has no room for the run's checkpoints; nothing is left behind then.
+    Raises RunError if writing fails, or if the disk has no room for the run's checkpoints; nothing is left behind then.
     """
     _refuse_full_disk(prepared, runs_dir)
     facts = {"id": secrets.token_hex(8), **environment_of(prepared, runs_dir)}
