@@ -1,1 +1,1 @@
-"""Many runs from one file: what to try, tuning each pair with the same budget, and running it all in workers."""
+"""Train many runs from one file: decide what to try, tune each pair with the same budget, run the cells in workers."""

@@ -1,6 +1,6 @@
-"""Runs of a node that does not see the sweep's folder: trained in a temporary one, and carried back as bytes.
+"""Train on a node that does not see the sweep's folder: in a temporary folder, whose runs are sent back as bytes.
 
-They come back when their stack has ended. What a lost node has trained until then is lost with it.
+The runs are sent back when their stack has ended. If the node is lost before that, so is what it has trained.
 """
 
 import io
@@ -40,7 +40,7 @@ def trained_elsewhere(name: str, stack: Sequence[PlannedCell], config_dir: Path,
         if size > MOST_BYTES:
             text = (
                 f"its stack takes {size:,} bytes on {socket.gethostname()}, which does not see the folder of the "
-                f"sweep; at most {MOST_BYTES:,} are carried back: give --runs-dir a folder that all nodes share"
+                f"sweep; at most {MOST_BYTES:,} are sent back: give --runs-dir a folder that all nodes share"
             )
             return Carried(dict.fromkeys(endings, Ended("blocked", text)), b"")
         return Carried(endings, _packed(sweep, files))
@@ -56,7 +56,7 @@ def _packed(sweep: Path, files: Sequence[Path]) -> bytes:
 
 
 def received(sweep: Path, stack: Sequence[PlannedCell], carried: Carried) -> dict[str, Ended]:
-    """Write the runs of a stack into the folder of the sweep; how each cell ended.
+    """Write the runs of a stack into the folder of the sweep, and return how each cell ended.
 
     Raises RunError if writing fails, and for an archive that holds anything but files of these runs.
     """
@@ -64,9 +64,9 @@ def received(sweep: Path, stack: Sequence[PlannedCell], carried: Carried) -> dic
     for directory, files in contents.items():
         run = sweep / directory
         if ending_of(run) is not None:
-            continue  # by an earlier try of the same task
+            continue  # by an earlier attempt at the same task
         if run.exists():
-            shutil.rmtree(run)  # an unfinished run of an earlier try
+            shutil.rmtree(run)  # an unfinished run of an earlier attempt
 
         def build(hidden: Sequence[Path], files: Mapping[PurePosixPath, bytes] = files) -> None:
             (new,) = hidden
@@ -87,6 +87,6 @@ def _contents(archive: bytes, directories: set[str]) -> dict[str, dict[PurePosix
             path = PurePosixPath(member.name)
             content = opened.extractfile(member) if member.isreg() else None
             if content is None or path.is_absolute() or ".." in path.parts or path.parts[0] not in directories:
-                raise RunError(f"a node sent back {member.name!r}, which is no file of the runs that it trained")
+                raise RunError(f"a node sent back {member.name!r}, which is not a file of the runs that it trained")
             found.setdefault(path.parts[0], {})[path.relative_to(path.parts[0])] = content.read()
     return found

@@ -1,4 +1,4 @@
-"""The cells of a sweep: one validated config for each combination, and the pairs that are compared."""
+"""Make the cells of a sweep, one validated config for each combination, and the pairs that are compared."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ from lossrun.config.validate import validate
 from lossrun.errors import ConfigError
 from lossrun.sweeping.search_space.space import Space, Value
 
-MOST_SEEDS: Final = 2**63  # there are no others in files
+MOST_SEEDS: Final = 2**63  # the largest seed that files can hold
 Combination: TypeAlias = Mapping[str, tuple[Value, Path]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One run of a sweep. `pair`: what it changes apart from the tuned keys, `tuned`: the tuned keys."""
+    """One run of a sweep. `pair`: what it changes except for the tuned keys; `tuned`: the tuned keys."""
 
     pair: Mapping[str, Value]
     tuned: Mapping[str, Value]
@@ -37,8 +37,8 @@ class Cell:
 def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
     """Return the cell of every combination, in the order of the block.
 
-    Raises ConfigError for a combination that is no valid config, at the place of the value that makes it so, and for
-    two combinations that are the same config.
+    Raises ConfigError for a combination that is not a valid config, at the place of the value that makes it invalid,
+    and for two combinations with the same config.
     """
     found: list[Cell] = []
     known: dict[str, tuple[Cell, Combination]] = {}
@@ -64,7 +64,7 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
 
 
 def _same(source: ConfigSource, one: Cell, other: Cell, before: Combination, after: Combination) -> str:
-    """Say that two cells have the same config, at the alternative that makes them so if it is a single one."""
+    """Report that two cells have the same config, at the alternative that causes it if there is only one."""
     different = [key for key in after if before.get(key) != after[key]]
     if len(different) != 1:
         return f"sweep: {one.label} and {other.label} are the same config; keep one of the alternatives"

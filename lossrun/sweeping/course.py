@@ -1,4 +1,4 @@
-"""A sweep from its plan to its result: tune, choose, run the final cells."""
+"""Run a sweep from its plan to its result: tune, choose, run the final cells."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -43,10 +43,11 @@ def run_sweep(
 
     `data_dir`: the folder of the datasets; None for the one that the sweep was started with. `jobs`: worker processes,
     one thread each; None for one per core. `begins(phase, cells)` is called before the cells of a phase are run.
-    `shard`: the share of the cells to run here, where several processes run one sweep; the final runs begin once no
-    process has anything left to tune. `cluster`: where the cells are trained instead; `jobs` then limits its tasks.
+    `shard`: the share of the cells to run here, if several processes run one sweep; the final runs begin once no
+    process has anything left to tune. `cluster`: trains the cells instead of worker processes; `jobs` then limits its
+    tasks.
 
-    Where no tuning run has a score, there are no final runs.
+    If no tuning run has a score, there are no final runs.
 
     Raises LockedError if another process runs the sweep, StoppedError after a signal, and RunError if the data cannot
     be read or writing fails.
@@ -61,7 +62,7 @@ def run_sweep(
     with writing(sweep.path):
         cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
         tuning, final = _planned(sweep)
-        # Once the final runs are planned, nothing that a tuning run could still find out would count.
+        # Once the final runs are planned, further tuning cannot change them.
         if not final:
             _run_phase(cells, "tune", tuning, begins)
             while not cells.is_over and (more := _extended(sweep, cells)):
@@ -99,7 +100,7 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
 
 
 def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
-    """Plan further cells: what the sampler draws next, or a range that grows because a best value is on its edge."""
+    """Plan further cells: the sampler's next values, or the next value of a range whose best value is on its edge."""
     facts, tuning = read_events(sweep)[0], tuning_of(sweep)
     if tuning is None:
         return []

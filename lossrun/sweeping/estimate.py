@@ -1,4 +1,4 @@
-"""What a sweep will take, roughly, from the first epoch of its first cell."""
+"""Estimate the time and disk space that a sweep takes, from the first epoch of its first cell."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ KEPT: Final = 2  # checkpoints of a finished cell: best and last
 
 
 def estimated(planned: Planned, config_dir: Path, data_dir: Path, jobs: int | None) -> Cost:
-    """Train the first cell for a moment, and return what the whole sweep takes."""
+    """Train the first cell for a moment, and return an estimate for the whole sweep."""
     import torch
 
     from lossrun.training.starting.short import epoch_seconds

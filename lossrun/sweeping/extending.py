@@ -1,4 +1,4 @@
-"""Growing a tuned range in which the best value of some pair is the smallest or the largest one tried."""
+"""Extend a tuned range if the best value of some pair is the smallest or the largest one tried."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from lossrun.sweeping.search_space.ranges import beyond
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """How a range may grow: what the sweep's ledger says under `extend`.
+    """How a range may grow, as recorded in the sweep's ledger under `extend`.
 
     Attributes:
-        factor: From one value to the next one, at both ends; for a linear range 0, and `step` is added instead.
+        factor: The factor from one value to the next, at both ends; 0 for a linear range, where `step` is added
+            instead.
         points: The number of values before the range has grown.
-        times: How many values may be added.
+        times: The number of values that may be added.
         whole: Whether the values are integers.
     """
 
@@ -33,11 +34,11 @@ class Extension:
 
 
 def further_cells(extension: Extension, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
-    """Return cells for each pair with the next value beyond an edge; none where no best value is on an edge.
+    """Return cells for each pair with the next value beyond an edge; no cells if no best value is on an edge.
 
     Every pair gets the new value, with all values of the other tuned keys that the edge has, so that all pairs keep the
-    same number of values to choose from. It follows from the plan and the scores alone: a sweep that was killed adds
-    the same cells.
+    same number of values to choose from. The cells depend on the plan and the scores alone, so a sweep that was killed
+    adds the same ones.
     """
     key = extension.key
     tried = sorted({cell.changes[key] for cell in planned})

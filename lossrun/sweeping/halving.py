@@ -1,9 +1,9 @@
 """Successive halving: all values are trained for a few epochs, and only the best of each pair for longer.
 
-Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016. Each round is
-trained from the start, so that schedules go through their whole course in it; the last one is as long as the config
-says, and only its scores choose. Which values go on follows from the plan and the scores alone: a sweep that was killed
-goes on with the same ones.
+Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016. Each round
+trains from the start, so that it contains a whole schedule. The last round is as long as the config says, and only its
+scores choose. Which values are kept depends on the plan and the scores alone, so a sweep that was killed keeps the same
+ones.
 """
 
 import math
@@ -19,10 +19,10 @@ from lossrun.sweeping.plan import tuning_line
 
 @dataclass(frozen=True, slots=True)
 class Halving:
-    """What a sweep's ledger says under `halving`.
+    """The facts in a sweep's ledger under `halving`.
 
     Attributes:
-        factor: One value in so many goes on to the next round, which is longer by as much.
+        factor: One value in `factor` is kept for the next round, which is `factor` times as long.
         epochs: The length of each round.
     """
 
@@ -33,8 +33,8 @@ class Halving:
 def halved_cells(halving: Halving, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
     """Return the cells of the next round: the best of each pair. None once all rounds are planned.
 
-    Where tuning is repeated, each repetition keeps the best values on its own seeds, and a value goes on with the seeds
-    of those repetitions that keep it.
+    Where tuning is repeated, each repetition keeps the best values on its own seeds, and a value is trained with the
+    seeds of the repetitions that keep it.
     """
     reached = max(cell.config["epochs"] for cell in planned)
     if reached >= halving.epochs[-1]:
@@ -55,7 +55,7 @@ def halved_cells(halving: Halving, tuning: TuningResult, planned: Sequence[Plann
 
 
 def best_of(trials: Sequence[Trial], tuning: TuningResult, factor: int) -> list[Trial]:
-    """Return the best share of the trials, one in `factor`; of equal scores the earlier ones."""
+    """Return the best share of the trials, one in `factor`; of equal scores, the earlier ones."""
     scored = [(trial.score.mean, trial) for trial in trials if trial.score is not None]
     ranked = sorted(scored, key=lambda one: -sign(tuning.goal) * one[0])
     return [trial for _, trial in ranked[: math.ceil(len(trials) / factor)]]

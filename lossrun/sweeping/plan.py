@@ -1,4 +1,4 @@
-"""The plan of a sweep: a directory for each cell, first those that tune, then the final ones."""
+"""Plan a sweep: a directory for each cell, first the tuning cells, then the final ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from lossrun.sweeping.stacks import with_stacks
 
 MOST_TRAININGS: Final = 100_000  # seeds of all cells
 MOST_ROUNDS: Final = 3  # of halving
-_LISTED: Final = ("splits", "folds")  # a tuning run lists those that its repetitions are about
+_LISTED: Final = ("splits", "folds")  # a tuning run lists those of its repetitions
 
 
 def planned(cell: Cell, phase: Phase, number: int, seeds: Sequence[int]) -> PlannedCell:
@@ -48,11 +48,11 @@ def tuning_line(
 
 
 def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[PlannedCell]:
-    """Return the runs of each pair with the values that it got, on seeds that tuning has not seen.
+    """Return the runs of each pair with its chosen values, on seeds that tuning has not seen.
 
-    Usually one run for each pair. Where tuning was repeated, each repetition has its share of the seeds, which get the
-    values that it chose, and there is a run for each of the different values. With splits or folds, each repetition is
-    one of them.
+    There is usually one run for each pair. If tuning was repeated, each repetition has its share of the seeds, which
+    get the values that it chose, and there is a run for each different choice. With splits or folds, each of them is a
+    repetition.
     """
     found: list[PlannedCell] = []
     for pair in pairs:
@@ -72,7 +72,7 @@ def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[Plann
 
 
 def first_cells(cells: Sequence[Cell], space: Space) -> list[PlannedCell]:
-    """Return what is run first: the tuning runs, or in a plain grid everything."""
+    """Return the cells that are run first: the tuning runs, or all cells of a plain grid."""
     if space.tuning is None:
         return [planned(cell, "final", number, cell.config.seeds) for number, cell in enumerate(cells, 1)]
     seeds = tuning_seeds(cells, space.tuning.seeds * space.tuning.repeats)
@@ -95,7 +95,7 @@ def halving_epochs(factor: int, epochs: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A sweep before it is written. `config`: of the sweep, its block written out; `facts`: for the ledger."""
+    """A sweep before it is written. `config`: with all defaults of the sweep block; `facts`: for the ledger."""
 
     name: str
     config: Mapping[str, Any]
@@ -105,7 +105,7 @@ class Planned:
 
     @property
     def epochs(self) -> int:
-        """How many epochs are planned, all cells and seeds together, what is planned on the way included."""
+        """The number of epochs of all cells and seeds together, including cells that are planned later."""
         tuning = sum(int(cell.config["epochs"]) * len(cell.config["seeds"]) for cell in self.cells)
         if not self.tunes:
             return tuning
@@ -113,13 +113,13 @@ class Planned:
         sampler, halving = self.facts["sampler"], self.facts["halving"]
         if sampler:
             tuning = tuning * int(sampler["samples"]) * pairs // len(self.cells)
-        if halving:  # each round has fewer values for as many more epochs
+        if halving:  # each round has fewer values, and more epochs by the same factor
             tuning *= len(halving["epochs"])
         return tuning + pairs * len(self.facts["seeds"]) * int(self.config["epochs"])
 
     @property
     def later(self) -> str:
-        """What is planned on the way, once scores are known; "" for nothing but the final runs."""
+        """What is planned later, once scores are known; "" if only the final runs are."""
         sampler, halving, text = self.facts["sampler"], self.facts["halving"], ""
         if sampler:
             pairs = len({words(cell.pair) for cell in self.cells})
@@ -147,7 +147,7 @@ def plan_sweep(
 ) -> Planned:
     """Plan every cell, and check one of each pair against its data.
 
-    `meanwhile`: begins what may go on beside the checks; it is called once the configs have no mistakes.
+    `meanwhile`: starts work that can run during the checks; it is called once the configs have no mistakes.
 
     Raises ConfigError and DataError, with every mistake, before anything is written.
     """
@@ -186,12 +186,12 @@ def plan_sweep(
 
 
 def _of_each_split(space: Space, config: Config) -> Space:
-    """Return the space with a tuning for each split or fold.
+    """Return the space with a separate tuning for each split or fold.
 
-    The samples that one split tests, others train on and validate by. So values that all splits choose together have
-    seen the test samples of each; values that a split chooses by its own validation data have not.
+    The test samples of one split are training and validation samples of others. So values that all splits choose
+    together depend on the test samples of each split; values that a split chooses by its own validation data do not.
 
-    Raises UsageError for what chooses by all splits together.
+    Raises UsageError for options that choose by all splits together.
     """
     key, count = config.resampled_by, config.resampling
     if space.tuning is None or not count:
@@ -238,7 +238,7 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
         raise ConfigError(list(problems))
     if len(metrics) > 1:
         text = (
-            f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep them apart"
+            f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep each alone"
         )
         raise ConfigError([reading.source.problem(("sweep", "tune"), text).text])
     return next(iter(metrics), None)

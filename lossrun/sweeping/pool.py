@@ -1,4 +1,4 @@
-"""Worker processes of one thread each, which share what one process has imported."""
+"""Start worker processes of one thread each, which share what one process has imported."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def cores() -> int:
 
 
 def prepare_workers() -> None:
-    """Begin to import torch in the process that workers are forked from, where there is one; it takes a second.
+    """Start importing torch, which takes a second, in the process that workers are forked from, if there is one.
 
     Raises:
         UsageError: In a daemonic process, such as a worker of `multiprocessing.Pool`: it may not start others.
@@ -56,26 +56,26 @@ def prepare_workers() -> None:
 
 
 class WorkerPool(ProcessPoolExecutor):
-    """Processes that do not run the program that started them again.
+    """Processes that do not run the main script again.
 
-    multiprocessing lets each new process import the main script, for functions that are defined there. Ours need none
-    of it, and a script without `if __name__ == "__main__"` would start the sweep once more in every worker.
+    multiprocessing makes each new process import the main script, for functions that are defined there. Workers do not
+    need them, and a script without `if __name__ == "__main__"` would start the sweep again in every worker.
     """
 
     def submit(self, task: Callable[Parameters, Result], /, *arguments: Any, **keywords: Any) -> Future[Result]:
-        """Hand over a task. The pool starts its processes here."""
+        """Submit a task. The pool starts its processes here."""
         with _without_main_script():
             return super().submit(task, *arguments, **keywords)
 
     def terminate(self) -> None:
-        """Send SIGTERM to its processes, and to no others of the program that started them."""
+        """Send SIGTERM to the pool's processes, and to no other processes of the program."""
         for process in list((self._processes or {}).values()):
             process.terminate()
 
 
 @contextmanager
 def worker_pool(workers: int) -> Iterator[WorkerPool]:
-    """Return processes that share what one of them has imported, where the system can fork."""
+    """Return the start method for processes that share what one of them has imported, if the system can fork."""
     prepare_workers()
     way = "spawn" if sys.platform == "win32" else "forkserver"
     pool = WorkerPool(workers, get_context(way), initializer=worker.begin_worker)
@@ -86,7 +86,7 @@ def worker_pool(workers: int) -> Iterator[WorkerPool]:
 
 
 class Workers(Protocol):
-    """What trains stacks of cells: processes of this machine, or tasks of a cluster.
+    """Trains stacks of cells: processes of this machine, or tasks of a cluster.
 
     Attributes:
         queues: Whether stacks may have to wait, so that the end of a sweep has to stop them.
@@ -97,16 +97,16 @@ class Workers(Protocol):
     def submit(
         self, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
     ) -> Future[dict[str, Ended]]:
-        """Train a stack; how each of its cells ended, by its directory."""
+        """Train a stack; the result says how each of its cells ended, by its directory."""
         ...
 
     def stop(self) -> None:
-        """Let everything that is being trained save its state and end."""
+        """Make all running trainings save their state and end."""
         ...
 
 
 class LocalWorkers:
-    """Processes of this machine. Each is a pool of its own, so that killing one does not end the others."""
+    """Processes of this machine. Each has its own pool, so that killing one does not end the others."""
 
     queues = False
 
@@ -149,7 +149,7 @@ def local_workers(_jobs: int) -> Iterator[LocalWorkers]:
 
 @contextmanager
 def _without_main_script() -> Iterator[None]:
-    """Keep processes that are started in the block from importing the main script."""
+    """Prevent processes that are started in the block from importing the main script."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:
@@ -160,7 +160,7 @@ def _without_main_script() -> Iterator[None]:
 
 @contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """Let processes that are started in the block ignore Ctrl-C, also while they are still importing."""
+    """Make processes that are started in the block ignore Ctrl-C, even while they are still importing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 MOST_STEPS: Final = 2_000  # of the longest trainings, unless the user asks for more
 SEEDS: Final = 2
-# How far beyond the usual rates of an optimizer the first round looks: what is usual depends on the loss.
+# How far beyond the usual rates of an optimizer the first round looks, because usual rates depend on the loss.
 BEYOND: Final = 100.0
 _ANY_OPTIMIZER: Final = (1e-5, 1.0)
-_CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outside
+_CHECKED_EVERY: Final = 0.1  # seconds between checks for requests from outside
 
 
 def find_rate(
@@ -45,7 +45,7 @@ def find_rate(
         reading: The config; its own learning rate does not matter.
         steps: The length of the longest trainings; None for the whole run, but at most `MOST_STEPS`.
         jobs: Worker processes of one thread each; None for one per core.
-        told: Called after each rate, with how many were tried so far, and for how many steps this one.
+        told: Called after each rate, with the number of rates tried so far and the steps of this one.
 
     Raises:
         UsageError: If `steps` is more than the run takes.
@@ -54,7 +54,7 @@ def find_rate(
     """
     prepare_workers()
     seeds = reading.config.seeds
-    fresh = tuple(range(max(seeds) + 1, max(seeds) + 1 + SEEDS))  # not those that a comparison will use
+    fresh = tuple(range(max(seeds) + 1, max(seeds) + 1 + SEEDS))  # different seeds from those of a comparison
     reading = replace(reading, config=replace(reading.config, seeds=fresh), sweep=None)
     experiment = load_experiment(reading, data_dir)
     config = experiment.config
@@ -66,7 +66,7 @@ def find_rate(
     optimizer = found.component if found else None
     low, high = optimizer.usual_rates if isinstance(optimizer, Optimizer) else _ANY_OPTIMIZER
     goal: Goal = "max" if config.best.mode == "max" else "min"
-    # Only now, with every mistake told, is torch worth its second.
+    # Importing torch takes a second, so all mistakes are reported first.
     from lossrun.training.process.stopping import listening
 
     with listening() as asked, worker_pool(min(jobs or cores(), MOST_JOBS)) as pool:
@@ -83,7 +83,7 @@ def find_rate(
 
 
 class _Trying:
-    """Trains with each of some rates, as many at a time as there are workers."""
+    """Trains with each of the given rates, one rate for each worker at a time."""
 
     def __init__(
         self,

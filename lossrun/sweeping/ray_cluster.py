@@ -1,8 +1,9 @@
-"""The stacks of a sweep as tasks of a Ray cluster: `lossrun sweep CONFIG --ray auto`.
+"""Train the stacks of a sweep as tasks of a Ray cluster: `lossrun sweep CONFIG --ray auto`.
 
-A task trains one stack from what is on the disk of it, so it can be run again at any time, on any node. When a node is
-lost, Ray runs its tasks again elsewhere; a process that was only cut off still holds the locks of its runs, and the new
-one waits for it. A node that does not see the folder of the runs begins anew, and sends back what has ended.
+A task trains one stack from its state on disk, so it can be run again at any time, on any node. When a node is lost,
+Ray runs its tasks again elsewhere. A process that only lost its connection still holds the locks of its runs, and the
+new process waits for it. A node that does not see the folder of the runs starts from the beginning, and sends back the
+runs that have ended.
 """
 
 import logging
@@ -24,9 +25,9 @@ from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.carrying import Carried, received, trained_elsewhere
 from lossrun.sweeping.worker import Ended, train_stack
 
-# After so many losses of a node or a process, its stack is taken to be the cause.
+# After this many losses of a node or a process, its stack is considered the cause.
 MOST_RETRIES: Final = 10
-# Tasks that are handed to Ray at once; it runs as many of them as it has resources for.
+# Tasks that are submitted to Ray at once; Ray runs as many of them as it has resources for.
 MOST_TASKS: Final = 1000
 ANSWERS_WITHIN: Final = 5.0  # seconds
 # The head of a cluster speaks HTTP/2, in which both sides begin with their settings (RFC 9113, section 3.4).
@@ -50,7 +51,7 @@ class Cluster:
 
     @contextmanager
     def workers(self, _jobs: int) -> Iterator["Tasks"]:
-        """What stacks are handed to."""
+        """The workers of the cluster, which train stacks."""
         import ray
 
         threads = max(int(self.cpus), 1)
@@ -86,7 +87,7 @@ class Tasks:
         return told
 
     def stop(self) -> None:
-        """Let every task save its state and end: to a task, a cancellation is a Ctrl-C."""
+        """Make every task save its state and end: a task receives a cancellation as a Ctrl-C."""
         import ray
 
         if not self.are_stopping:
@@ -110,7 +111,7 @@ def connect(address: str, cpus: float = 1, gpus: float = 0) -> Cluster:
     before = signal.getsignal(signal.SIGTERM)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about what later versions of Ray will do
+            warnings.simplefilter("ignore")  # about changes in later versions of Ray
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -119,7 +120,7 @@ def connect(address: str, cpus: float = 1, gpus: float = 0) -> Cluster:
             "give the address of its head, such as 10.0.0.1:6379"
         ) from error
     finally:
-        # Ray's would exit at once.
+        # Ray's own handler would exit at once.
         if in_main_thread:
             signal.signal(signal.SIGTERM, before)
     _refuse_too_much(ray.cluster_resources(), address, cpus, gpus)
@@ -141,25 +142,25 @@ def _refuse_silence(address: str) -> None:
             is_head = connection.recv(9)[3:4] == _SETTINGS
     except (OSError, OverflowError) as error:
         raise UsageError(
-            f"--ray {address}: nobody answers there ({getattr(error, 'strerror', None) or error}); "
+            f"--ray {address}: no program answers there ({getattr(error, 'strerror', None) or error}); "
             "`ray status` on the head shows the address of a cluster"
         ) from error
     if not is_head:
         raise UsageError(
-            f"--ray {address}: what answers there is no Ray head; its port is 6379, unless `ray start` was given "
-            "another one"
+            f"--ray {address}: the program that answers there is not a Ray head; the port of a head is 6379, unless "
+            "`ray start` was given another one"
         )
 
 
 def _refuse_too_much(there: dict[str, float], address: str, cpus: float, gpus: float) -> None:
-    """Raise UsageError for more than the whole cluster has: the tasks would wait for ever."""
+    """Raise UsageError for more than the whole cluster has, because the tasks would wait forever."""
     for option, kind, wanted in (("--cpus", "CPU", cpus), ("--gpus", "GPU", gpus)):
         if wanted > there.get(kind, 0):
             raise UsageError(f"{option} {wanted:g}: the cluster at {address} has {there.get(kind, 0):g} {kind}s now")
 
 
 def train_on_node(threads: int, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> Carried:
-    """Train a stack on a node; return how each cell ended, with the runs where the node does not see the sweep."""
+    """Train a stack on a node; return how each cell ended, with the runs if the node does not see the sweep."""
     import torch
 
     torch.set_num_threads(threads)
@@ -171,7 +172,7 @@ def train_on_node(threads: int, sweep: Path, stack: Sequence[PlannedCell], confi
 def _tell(
     told: "Future[dict[str, Ended]]", sweep: Path, stack: Sequence[PlannedCell], future: "Future[Carried]"
 ) -> None:
-    """Pass on how a task ended. An error of Ray is an ending too."""
+    """Forward the result of a task. An error of Ray counts as a result."""
     from ray.exceptions import RayError, TaskCancelledError
 
     try:

@@ -20,11 +20,11 @@ from lossrun.sweeping.stacks import by_stack, with_stacks
 from lossrun.sweeping.worker import Ended
 from lossrun.training.process.stopping import Request, Requests, listening
 
-# After so many kills, the cell that was training is taken to be the cause. In a stack, it may be any of the cells, so
-# these are trained one by one first.
+# After this many kills, the cell that was training is considered the cause. In a stack it may be any of the cells, so
+# they are first trained one by one.
 MOST_KILLS: Final = 3
 MOST_KILLS_OF_A_STACK: Final = 2
-CHECKED_EVERY: Final = 0.1  # seconds between looks at what was asked from outside
+CHECKED_EVERY: Final = 0.1  # seconds between checks for requests from outside
 
 
 @dataclass
@@ -32,13 +32,13 @@ class Cells:
     """The cells of a sweep being run. `told(cell, ended)` is called as soon as one ends.
 
     Attributes:
-        workers: Gives, for a number of jobs, what the stacks are handed to.
-        options: What `lossrun resume` needs to continue there.
+        workers: Returns, for a number of jobs, the workers that train the stacks.
+        options: The options with which `lossrun resume` continues on the same workers.
         fail_fast: Whether the first failure ends the sweep. A cell whose data could not be read, or whose files could
             not be written, always does: the next cells would fail in the same way.
         endings: How each cell ended, by its directory.
         has_run: Whether there was anything left to run.
-        writing: Gives the lock under which the sweep's ledger is written, where this process does not hold it anyway.
+        writing: Returns the lock under which the sweep's ledger is written, if this process does not already hold it.
     """
 
     sweep: SweepDirectory
@@ -69,8 +69,8 @@ class Cells:
             try:
                 self._run_stacks(left, asked)
             except KeyboardInterrupt:
-                # The second one. The workers were asked to save with the first, and have ended by now.
-                text = f"interrupted twice; each cell goes on from its last saved state:\n  {self.how_to_continue}"
+                # The second Ctrl-C. The workers were asked to save at the first one, and have ended by now.
+                text = f"interrupted twice; each cell continues from its last saved state:\n  {self.how_to_continue}"
                 raise StoppedError(text) from None
 
     @property
@@ -123,7 +123,7 @@ class Cells:
             raise self._stopped(asked())
 
     def _after_a_kill(self, stack: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
-        """Return what is left to run of a stack whose worker was killed, as a list of stacks."""
+        """Return the unfinished part of a stack whose worker was killed, as a list of stacks."""
         names = tuple(cell.directory for cell in stack)
         kills = self._kills[names] = self._kills.get(names, 0) + 1
         if len(stack) > 1:
@@ -167,5 +167,5 @@ def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
 
 
 def last_line(problem: str) -> str:
-    """Return what an ending says in a word: the last line, such as that of a traceback, without commands to paste."""
+    """Return the last line of a problem, such as the error of a traceback, without commands to paste."""
     return next((line for line in reversed(problem.splitlines()) if line.strip() and line[0] != " "), "")

@@ -1,7 +1,7 @@
-"""Drawing values where earlier ones did well: Optuna's tree-structured Parzen estimator (TPE).
+"""Draw values where earlier ones did well, by Optuna's tree-structured Parzen estimator (TPE).
 
 Bergstra and others, "Algorithms for Hyper-Parameter Optimization", 2011. The sampler proposes a few values at a time
-for each pair. What it proposes follows from the plan and the scores alone: a sweep that was killed proposes the same.
+for each pair. Its proposals depend on the plan and the scores alone, so a sweep that was killed gets the same ones.
 """
 
 import warnings
@@ -18,13 +18,13 @@ from lossrun.sweeping.plan import tuning_line
 from lossrun.sweeping.search_space.ranges import Span, unseen
 
 AT_A_TIME: Final = 5  # values that are trained side by side afterwards
-_ASKED: Final = 10  # times that the sampler is asked for one value, where it proposes integers that are known already
-_WORSE: Final = 2.0  # a value that diverged counts as so many times the spread of the scores worse than the worst
+_ASKED: Final = 10  # attempts to get one new value, because the sampler may propose integers that were tried already
+_WORSE: Final = 2.0  # a diverged value counts as this many spreads of the scores worse than the worst
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a sweep draws: what its ledger says under `sampler`.
+    """How a sweep draws values, as recorded in its ledger under `sampler`.
 
     Attributes:
         samples: The number of values for each pair.
@@ -38,7 +38,7 @@ class Sampling:
 
 
 def sampled_cells(sampling: Sampling, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
-    """Return the next cells of each pair; none once every pair has its number of values."""
+    """Return the next cells of each pair; no cells once every pair has its number of values."""
     found: list[PlannedCell] = []
     for number, pair in enumerate(tuning.pairs):
         room = min(AT_A_TIME, sampling.samples - len(pair.trials))
@@ -52,7 +52,7 @@ def sampled_cells(sampling: Sampling, tuning: TuningResult, planned: Sequence[Pl
 
 
 def _proposed(sampling: Sampling, pair: PairTuning, goal: Goal, number: int, count: int) -> list[dict[str, float]]:
-    """Return what the sampler proposes for a pair, having seen its trials in the order of the plan."""
+    """Return the sampler's proposals for a pair, given its trials in the order of the plan."""
     import optuna
 
     spans = [Span(key, *facts) for key, facts in sampling.spans.items()]
@@ -64,9 +64,9 @@ def _proposed(sampling: Sampling, pair: PairTuning, goal: Goal, number: int, cou
     }
     errors = _errors(pair.trials, goal)
     with warnings.catch_warnings():
-        # Some options of the sampler may still change, which a new version of Optuna may do anyway.
+        # Some of these options are experimental and may change, as any sampler may in a new version of Optuna.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        # Proposals of one round do not know each other's scores: the liar keeps them apart.
+        # Proposals of one round do not know each other's scores; the constant liar keeps them from being too similar.
         sampler = optuna.samplers.TPESampler(
             seed=sampling.seed + 1_000 * number + len(pair.trials), n_startup_trials=0, constant_liar=True
         )
@@ -77,14 +77,14 @@ def _proposed(sampling: Sampling, pair: PairTuning, goal: Goal, number: int, cou
     try:
         study = optuna.create_study(sampler=sampler)
         for trial, error in zip(pair.trials, errors, strict=True):
-            # A sampler takes nothing outside of its range, and older sweeps may have rounded a value to there.
+            # A sampler accepts no value outside its range, and older sweeps may have rounded a value beyond it.
             values = {span.key: min(max(trial.values[span.key], span.low), span.high) for span in spans}
             study.add_trial(optuna.trial.create_trial(params=values, distributions=distributions, value=error))
         for _ in range(count * _ASKED):
             if len(found) == count:
                 break
             asked = study.ask(distributions)
-            # A value that is known already would cost a training and tell nothing.
+            # A value that was tried already would cost a training and add no information.
             if (new := unseen(spans, [asked.params[span.key] for span in spans], known)) is not None:
                 found.append(new)
     finally:

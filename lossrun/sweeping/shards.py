@@ -1,4 +1,4 @@
-"""Running one sweep in several processes, such as the jobs of an array: each takes its share of the cells."""
+"""Run one sweep in several processes, such as the jobs of an array: each takes its share of the cells."""
 
 import re
 import time
@@ -23,7 +23,7 @@ class Shard(NamedTuple):
     shares: int
 
     def of(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
-        """Return the cells of every `shares`-th stack, so that no share gets only the slow ones."""
+        """Return the cells of every `shares`-th stack, so that no share gets only slow stacks."""
         stacks = list(by_stack(cells).values())
         return [cell for stack in stacks[self.number - 1 :: self.shares] for cell in stack]
 

@@ -1,7 +1,7 @@
-"""Which cells of a sweep are trained as one computation: those that differ in nothing but seeds, rates and decays.
+"""Choose which cells of a sweep train as one computation: cells that differ only in seeds, learning rates and decays.
 
-The choice follows from configs and shapes alone, and is written into the plan. Which cells are computed together
-decides the last bits of their numbers, so shards and workers divide a sweep between stacks and never within one.
+The choice depends on configs and shapes alone, and is written into the plan. Which cells are computed together decides
+the last bits of their numbers, so shards and workers divide a sweep between stacks and never within one.
 """
 
 import json
@@ -19,7 +19,8 @@ from lossrun.lint.size import layers
 from lossrun.lint.stacking import even_sizes, why_not_stacked
 from lossrun.records.sweep_directory import PlannedCell
 
-# Seeds in a stack, and weights of all of them. More take time in proportion, and would leave other cores without work.
+# Seeds in a stack, and weights of all of them. The time of a larger stack grows in proportion, and other cores would
+# have no work.
 MOST_SEEDS: Final = 32
 MOST_WEIGHTS: Final = 2**17
 # What may differ within a stack.
@@ -52,7 +53,7 @@ def _alike(cells: Iterable[PlannedCell]) -> list[list[PlannedCell]]:
 
 
 def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is the same for all cells of a stack."""
+    """Return the part of a config that is the same for all cells of a stack."""
     fixed = {key: value for key, value in config.items() if key not in _FREE}
     if config.get("splits") or config.get("folds") or config["dataset"].get("split_seed") == "seed":
         # Seeds have splits of their own, and the cells of a stack are trained on the same data.
@@ -64,12 +65,12 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
-    """Return how many seeds of cells like this one a stack may have; 1 where they may not be stacked."""
+    """Return how many seeds a stack of cells like this one may have; 1 if they may not be stacked."""
     experiment = load_experiment(from_mapping({**cell.config, "lint": "warn"}, config_dir), data_dir)
     config = experiment.config
-    there = sys.platform.startswith("linux") and may_have_a_gpu()  # elsewhere nobody knows without torch
+    there = sys.platform.startswith("linux") and may_have_a_gpu()  # other devices are unknown without torch
     on_gpu = config.device == "cuda" or (config.device == "auto" and there)
-    # Class weights that follow from the data differ from split to split, and one computation has one loss.
+    # Class weights computed from the data differ between splits, and a stack has a single loss.
     own_losses = len(set(map(id, experiment.data.values()))) > 1 and config.loss.parameters.get("class_weights")
     if own_losses or why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu):
         return 1
@@ -78,7 +79,7 @@ def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
 
 
 def _divided(cells: Sequence[PlannedCell], seeds: int) -> list[list[PlannedCell]]:
-    """Return cells in as few stacks of so many seeds as possible, with about the same number of cells in each."""
+    """Divide cells into as few stacks as possible, with about the same number of cells in each."""
     most = max(1, seeds // max(len(_seeds(cell)) for cell in cells))
     left = iter(cells)
     return [list(islice(left, size)) for size in even_sizes(len(cells), most)]

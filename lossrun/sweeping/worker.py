@@ -1,6 +1,6 @@
-"""What a worker process does: train one stack of cells to its end, or resume it.
+"""Train one stack of cells to its end, or resume it, in a worker process.
 
-torch is imported inside the functions: the process that hands out the cells names them, and needs no torch itself.
+torch is imported inside the functions, because the process that distributes the cells refers to them without torch.
 """
 
 import gc
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lossrun.experiment import Experiment
     from lossrun.training.session import Session
 
-# "failed": by itself, and it would fail again. "blocked": the data could not be read or writing failed, so the result
-# is unknown. "apart": its stack failed, and which of the cells is the cause is unknown.
+# "failed": the cell itself failed, and would fail again. "blocked": the data could not be read or writing failed, so
+# the result is unknown. "apart": its stack failed, and which of the cells is the cause is unknown.
 Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked", "apart"]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
 # Imported once, by the process that workers are forked from.
@@ -47,12 +47,12 @@ class Ended(NamedTuple):
 def begin_worker() -> None:
     """Prepare a worker, once. Small models train fastest on one thread, and the workers share the cores.
 
-    Ctrl-C reaches every process of a terminal; the one that hands out the cells decides what it means. It stops its
-    workers by SIGTERM, which they heed even if they have inherited that it is ignored.
+    Ctrl-C reaches every process of a terminal, and the process that distributes the cells decides what it means. That
+    process stops its workers by SIGTERM, which they obey even if they inherited a setting that ignores it.
     """
     import torch
 
-    gc.freeze()  # the collector would walk through all of torch in each worker, and so copy its memory
+    gc.freeze()  # the garbage collector would visit all objects of torch in each worker, and so copy their memory
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
@@ -61,20 +61,20 @@ def begin_worker() -> None:
 
 
 def _end_with(parent: BaseProcess) -> None:
-    """Save the state and stop once the process that hands out the cells is gone."""
+    """Save the state and stop once the process that distributes the cells has ended."""
     parent.join()
     _orphaned.set()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-# Set once the process that hands out the cells is gone: a worker that waited for the next cell would wait for ever.
+# Set once the process that distributes the cells has ended: otherwise a worker would wait forever for the next cell.
 _orphaned: Final = threading.Event()
 
 
 def train_stack(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
     """Train the cells of one stack, from their newest saved state; return how each ended, by its directory.
 
-    It may be called again however a worker ended, even while the old worker still saves its state.
+    It may be called again, however a worker ended, even while the old worker is saving its state.
     """
     try:
         while True:
@@ -83,7 +83,7 @@ def train_stack(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, dat
                     return _trained_together(sweep, cells, config_dir, data_dir)
                 return {cell.directory: _trained_alone(sweep, cell, config_dir, data_dir) for cell in cells}
             except LockedError:
-                # A worker of a sweep that was killed is still saving its state.
+                # A worker of a killed sweep is still saving its state.
                 time.sleep(LOCK_CHECKED_EVERY)
     finally:
         if _orphaned.is_set():
@@ -121,7 +121,7 @@ def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Pat
             endings |= {name: ending_of(sweep / name) or over for name in experiments}
         for cell in cells:
             if cell.directory not in endings:
-                # It did not end with its stack, because somebody has resumed it alone.
+                # It did not end with its stack, because it was resumed alone.
                 ended = ending_of(sweep / cell.directory) or _trained_alone(sweep, cell, config_dir, data_dir)
                 endings[cell.directory] = ended
         if all(ending_of(sweep / name) for name in experiments):
@@ -141,7 +141,7 @@ def _experiments(
     for cell in cells:
         try:
             reading = from_mapping(cell.config, config_dir, name=cell.directory)
-            # The data stay in the worker: the cells of a sweep mostly have the same.
+            # The data stay in the worker, because most cells of a sweep share them.
             found[cell.directory] = load_experiment(reading, data_dir, loaded=_loaded.get("last"))
             _loaded["last"] = found[cell.directory]
         except Exception as error:
@@ -184,8 +184,8 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
     run = sweep / cell.directory
     try:
         if not (cell.stack and is_begun(sweep, cell.stack)):
-            # Its stack was divided, or others of it have ended and this one was removed. Alone it begins anew, so that
-            # its result does not depend on when that happened.
+            # Its stack was divided, or other cells of the stack have ended and this one was removed. Alone it starts
+            # from the beginning, so that its result does not depend on when that happened.
             remove_half_done(run)
         if is_run(run):
             with resuming(run, [], data_dir) as resumable:
@@ -214,7 +214,7 @@ def _ended_by(error: Exception) -> Ended:
     if isinstance(error, LossrunError):
         outside = isinstance(error, DataError | RunError) and not isinstance(error, OutOfMemoryError)
         return Ended("blocked" if outside else "failed", "\n".join(error.problems))
-    # A user's own code may raise anything, and one bad cell does not end the others.
+    # The user's own code may raise anything, and one bad cell must not end the others.
     return Ended("failed", "".join(traceback.format_exception(error)))
 
 
@@ -223,7 +223,7 @@ def _train(session: "Session") -> None:
     from lossrun.training.process.isolation import isolated
     from lossrun.training.process.stopping import listening
 
-    # Nobody looks at the events, so torch's state need not be restored for each of them.
+    # No caller sees the events, so torch's state need not be restored for each of them.
     with listening() as asked, isolated(session.stream):
         for _ in train(session, asked):
             pass

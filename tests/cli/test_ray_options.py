@@ -25,7 +25,7 @@ def test_an_address_that_nobody_answers_at() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     for silent in (port, 99999):
-        with pytest.raises(UsageError, match="nobody answers there"):
+        with pytest.raises(UsageError, match="no program answers there"):
             connect(f"127.0.0.1:{silent}")
 
 
@@ -39,7 +39,7 @@ def test_an_address_at_which_something_else_answers() -> None:
 
         answering = threading.Thread(target=answer)
         answering.start()
-        with pytest.raises(UsageError, match="what answers there is no Ray head"):
+        with pytest.raises(UsageError, match="the program that answers there is not a Ray head"):
             connect(f"127.0.0.1:{web.getsockname()[1]}")
         answering.join()
 

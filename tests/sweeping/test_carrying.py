@@ -61,6 +61,6 @@ def test_nothing_is_written_elsewhere(sweep: SweepDirectory, name: str) -> None:
         member.type = tarfile.SYMTYPE if name == "link" else tarfile.REGTYPE
         archive.addfile(member)
     before = sorted(sweep.path.parent.rglob("*"))
-    with pytest.raises(RunError, match="no file of the runs"):
+    with pytest.raises(RunError, match="not a file of the runs"):
         received(sweep.path, plan, Carried({plan[0].directory: Ended("finished")}, buffer.getvalue()))
     assert sorted(sweep.path.parent.rglob("*")) == before

@@ -1,1 +1,1 @@
-"""What a sweep is to try: its block and `--over`, read into alternatives and ranges."""
+"""Read what a sweep tries, from its block and `--over`, into alternatives and ranges."""

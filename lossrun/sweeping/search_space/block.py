@@ -20,13 +20,13 @@ from lossrun.sweeping.search_space.space import Alternatives, Space, Tuning, Val
 
 MOST_CELLS: Final = 10_000
 MOST_POINTS: Final = 1_000
-# Keys of the block that are no keys of a config.
+# Keys of the block that are not keys of a config.
 OPTIONS: Final = tuple(SWEEP_OPTIONS)
 SAMPLERS: Final = ("random", "tpe")
 EXTENSIONS: Final = 3  # values that `extend: true` adds at most
 _RANGES: Final = {"log_range": True, "range": False}
 _LARGEST: Final = 1e300  # of a number in a range; beyond that its width would not be finite
-# What is the same in all cells of a sweep, and why.
+# Keys that are the same in all cells of a sweep, and why.
 _SEEDS: Final = "seeds are repetitions, not alternatives; set seeds outside the sweep block"
 _FIXED: Final = {
     "seed": _SEEDS,
@@ -37,7 +37,7 @@ _FIXED: Final = {
 
 
 def read_space(reading: SourcedConfig, over: Sequence[str] = ()) -> Space:
-    """Return what the config's sweep block says, with the `--over` options in place of its keys.
+    """Return the space of the config's sweep block, in which `--over` options replace the block's keys.
 
     Raises ConfigError with every mistake, at its place.
     """
@@ -87,7 +87,7 @@ class _Reader:
             self.refuse(
                 spans[0].key,
                 "a range needs points, such as {log_range: [1e-4, 1], points: 7} or log:1e-4:1:7, or --set "
-                "sweep.samples=30, which draws as many values",
+                "sweep.samples=30, which draws 30 values",
             )
         if samples is not None and not spans and not self.problems:
             self.refuse("samples", "there is nothing to draw; give a key a range without points")
@@ -184,7 +184,7 @@ class _Reader:
         variants = declared.variants if declared else ()
         types = {variant.key.numbers for variant in variants if isinstance(variant.key, Parameter)}
         if declared and not types - {"none"}:
-            self.refuse(key, f"{key} takes no numbers, so it has no range; expected a list of alternatives")
+            self.refuse(key, f"{key} does not take numbers, so it cannot have a range; expected a list of alternatives")
             return None
         whole = types == {"whole"}
         numbers = isinstance(bounds, list) and len(bounds) == 2 and all(_is_number(one, whole=whole) for one in bounds)
@@ -263,7 +263,7 @@ class _Reader:
         value = self.block.get(name, default)
         low = 0 if name == "seed" else 1
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < low):
-            self.refuse(name, f"expected an integer from {low} on")
+            self.refuse(name, f"expected an integer of at least {low}")
             return default
         return value
 

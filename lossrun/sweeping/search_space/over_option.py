@@ -29,7 +29,7 @@ def over_options(texts: Iterable[str]) -> dict[str, tuple[str, Any]]:
         option = inside.partition(".")[0]
         if option in SWEEP_OPTIONS and key != "seed":
             how = set_options(f"sweep.{inside}={text.partition('=')[2].strip()}")
-            problems.append(f"--over {text}: {option} says how the sweep is run, and is no key to vary; write {how}")
+            problems.append(f"--over {text}: {option} says how the sweep is run and is not a key to vary; write {how}")
         elif key in found:
             problems.append(f"--over {text}: {key} is given twice; write all of its values in one option")
         else:

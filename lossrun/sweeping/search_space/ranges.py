@@ -1,4 +1,4 @@
-"""The values of a range: evenly spaced or drawn, each a different one, with few digits."""
+"""Compute the values of a range: evenly spaced or drawn, all different, with few digits."""
 
 import math
 import random
@@ -13,9 +13,9 @@ Number: TypeAlias = int | float
 
 LEAST_DIGITS: Final = 3
 _MOST_DIGITS: Final = 17  # enough for any double
-_OFF_GRID: Final = 0.1  # how far rounding may move an evenly spaced value, in gaps between two of them
-_OFF_DRAW: Final = 0.001  # the same for a drawn one, in widths of the range
-_REDRAWS: Final = 1_000  # of one combination, while only known ones come
+_OFF_GRID: Final = 0.1  # how far rounding may move an evenly spaced value, as a share of the gap between two values
+_OFF_DRAW: Final = 0.001  # how far rounding may move a drawn value, as a share of the width of the range
+_REDRAWS: Final = 1_000  # of one combination, as long as only known ones are drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Span:
     Attributes:
         log: Whether they are spread evenly on a logarithmic scale.
         whole: Whether they are integers.
-        origin: Where the range stands in the config.
+        origin: The place of the range in the config.
     """
 
     key: str
@@ -42,7 +42,7 @@ class Span:
         return generator.uniform(self.low, self.high)
 
     def settled(self, value: float, digits: int = LEAST_DIGITS) -> Number:
-        """Round a drawn value to at least so many significant digits, within the range."""
+        """Round a drawn value to `digits` significant digits or more, within the range."""
         if self.whole:
             return int(min(max(round(value), self.low), self.high))
         width = value * log_ratio(self.low, self.high) if self.log else self.high - self.low
@@ -50,7 +50,7 @@ class Span:
 
 
 def draws(spans: Sequence[Span], count: int, seed: int) -> Iterator[dict[str, Number]]:
-    """Draw combinations of values at random, each a different one; fewer where integers leave no more."""
+    """Draw different combinations of values at random; fewer if there are not enough integers."""
     generator = random.Random(seed)
     seen: set[tuple[Number, ...]] = set()
     for _ in range(count):
@@ -71,7 +71,7 @@ def unseen(spans: Sequence[Span], values: Sequence[float], seen: set[tuple[Numbe
 
 
 def spaced(low: float, high: float, points: int, *, log: bool, whole: bool) -> list[Number]:
-    """Return evenly spaced values from `low` to `high`; fewer than `points` where integers leave no more."""
+    """Return evenly spaced values from `low` to `high`; fewer than `points` if there are not enough integers."""
     shares = [number / (points - 1) for number in range(points)]
     if log:
         exact = [math.exp(math.log(low) + log_ratio(low, high) * share) for share in shares]
@@ -94,12 +94,12 @@ def beyond(edge: float, factor: float, step: float, *, up: bool, whole: bool) ->
 
 
 def log_ratio(low: float, high: float) -> float:
-    """Return how many times as large `high` is, as a natural logarithm: the number itself may be too large."""
+    """Return the natural logarithm of `high` / `low`, because the quotient itself may be too large."""
     return math.log(high) - math.log(low)
 
 
 def readable(value: float, within: float, digits: int = LEAST_DIGITS) -> float:
-    """Round to as few significant digits, at least `digits`, as move the value by no more than `within`."""
+    """Round to the fewest significant digits, but at least `digits`, that move the value by at most `within`."""
     for count in range(digits, _MOST_DIGITS):
         rounded = float(f"{value:.{count}g}")
         if abs(rounded - value) <= within:

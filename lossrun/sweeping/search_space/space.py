@@ -16,7 +16,7 @@ Value: TypeAlias = Any
 
 @dataclass(frozen=True, slots=True)
 class Alternatives:
-    """A key and the values that it takes, one cell for each. `origins`: where each value stands in the config."""
+    """A key and its values, one cell for each. `origins`: the place of each value in the config."""
 
     key: str
     values: tuple[Value, ...]
@@ -45,11 +45,11 @@ class Space:
     """Everything that a sweep tries.
 
     Attributes:
-        samples: How many combinations of the spans are drawn for each pair, with the generator's `seed`.
-        block: The sweep block that says all this, options included.
-        extend: How the tuned range may grow; None for not at all.
+        samples: The number of combinations of the spans that are drawn for each pair, with the generator's `seed`.
+        block: The sweep block with all of this, options included.
+        extend: How the tuned range may grow; None if it may not.
         sampler: "random", or "tpe", which draws more values where the first ones did well.
-        halving: One value in so many is trained for longer; None to train all for as long as the config says.
+        halving: One value in `halving` is trained for longer; None to train all values for the config's epochs.
     """
 
     alternatives: tuple[Alternatives, ...]
@@ -87,7 +87,7 @@ class Space:
 
     @property
     def sampling(self) -> dict[str, Any] | None:
-        """What the ledger keeps of a sampler that learns from the scores; None where values are drawn at random."""
+        """What the ledger keeps of a sampler that learns from the scores; None if values are drawn at random."""
         if self.sampler == "random":
             return None
         spans = {span.key: [span.low, span.high, span.log, span.whole] for span in self.spans}
@@ -98,7 +98,7 @@ class Space:
         return math.prod(len(one.values) for one in self.alternatives) * ((self.samples or 0) if self.spans else 1)
 
     def trainings(self, seeds: int) -> int:
-        """Return how many seeds of all cells are trained, where a config has so many."""
+        """Return the number of trainings of all cells, if a config has this many seeds."""
         if self.tuning is None:
             return self.size * seeds
         pairs = math.prod(len(one.values) for one in self.alternatives if one.key not in self.tuned)

@@ -120,7 +120,7 @@ REFUSED = {
     "sweep: {loss: [mse, mae], samples: 3}": "nothing to draw",
     "sweep: {seed: [1, 2], loss: [mse, mae]}": "seeds are repetitions",
     "sweep: {optimizer: {momentum: [0, 0.9]}}": r"write optimizer.momentum: \[...\]",
-    "sweep: {loss: {range: [0, 1], points: 3}}": "loss takes no numbers",
+    "sweep: {loss: {range: [0, 1], points: 3}}": "loss does not take numbers",
     "sweep: {batch_size: {range: [8.5, 16], points: 3}}": "expected two integers",
     "sweep: {batch_size: {log_range: [8, 10], points: 9}}": "only 3 of them are",
     "sweep: {learning_rate: {range: [0.1, 1e999], points: 3}}": "expected two numbers",
