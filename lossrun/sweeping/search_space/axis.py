@@ -1,0 +1,134 @@
+"""Read one key of a sweep block: its list of alternatives, or the range that its values come from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from lossrun.catalog import nearest
+from lossrun.catalog.parameter import Parameter
+from lossrun.config import leaves
+from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.source import Path
+from lossrun.shell import command, quoted
+from lossrun.sweeping.search_space.ranges import Span, spaced
+from lossrun.sweeping.search_space.space import Alternatives, Value
+
+MOST_POINTS: Final = 1_000
+_RANGES: Final = {"log_range": True, "range": False}
+_LARGEST: Final = 1e300  # of a number in a range; beyond that its width would not be finite
+# Keys that are the same in all cells of a sweep, and why.
+_SEEDS: Final = "seeds are repetitions, not alternatives; set seeds outside the sweep block"
+_FIXED: Final = {
+    "seed": _SEEDS,
+    "seeds": _SEEDS,
+    "name": "each cell is named after what it changes",
+    "tags": "tags belong to the sweep; set them outside the sweep block",
+}
+
+
+class RefuseAxis(Protocol):
+    """Takes a message about the key, and the way from its value to the part that is wrong."""
+
+    def __call__(self, message: str, *inside: str | int) -> None: ...
+
+
+def read_axis(
+    key: str, value: Any, refuse: RefuseAxis, *, may_be_own: bool, by_option: bool
+) -> Alternatives | Span | None:
+    """Return the values that a sweep tries for a key; None if `refuse` was told what is wrong with them.
+
+    Args:
+        key: A key of a config, such as `loss` or `optimizer.momentum`.
+        value: What the sweep block or an `--over` option says of it.
+        refuse: Told of each mistake.
+        may_be_own: Whether the key belongs to a component of the user's own, which can have any parameter.
+        by_option: Whether `--over` gave the value, so that it has no place in the file.
+    """
+    declared = key_paths().get(key)
+    if key in _FIXED:
+        refuse(_FIXED[key])
+        return None
+    if declared is None:
+        spelled = next((one for one in key_paths().values() if key in one.spellings), None)
+        meant = spelled.path if spelled else nearest(key, list(key_paths()))
+        if "." not in key or (meant is not None and not may_be_own):
+            hint = f"did you mean {meant}?" if meant else f"`{command('schema')}` lists the keys of a config"
+            refuse(f"there is no key {key}; {hint}")
+            return None
+    if isinstance(value, Mapping) and set(value) & set(_RANGES):
+        return _range(key, value, refuse, declared, by_option=by_option)
+    if not isinstance(value, list):
+        refuse(_not_a_list(key, value))
+        return None
+    if not value:
+        refuse("the list is empty; expected at least one alternative")
+        return None
+    if declared is not None and _is_one_value(declared, value):
+        one, several = f"[{','.join(map(str, value))}]", ",".join(f"[{one}]" for one in value)
+        if by_option:
+            ways = [f"--over {quoted(f'{key}={way}')}" for way in (one, several)]
+        else:
+            ways = [f"[{way}]".replace(",", ", ") for way in (one, several)]
+        text = f"write {ways[0]} for one alternative, or {ways[1]} for {len(value)}"
+        refuse(f"a value of {key} is itself a list: {text}")
+        return None
+    places = () if by_option else tuple(("sweep", key, number) for number in range(len(value)))
+    origins: tuple[Path, ...] = places or ((),) * len(value)
+    for number, one in enumerate(value):
+        if (first := value.index(one)) < number and type(value[first]) is type(one):
+            refuse(f"{one!r} is given twice; keep one", number)
+    return Alternatives(key, tuple(value), origins)
+
+
+def _range(
+    key: str, value: Mapping[str, Any], refuse: RefuseAxis, declared: KeyPath | None, *, by_option: bool
+) -> Alternatives | Span | None:
+    kind = next(name for name in _RANGES if name in value)
+    log, bounds, points = _RANGES[kind], value[kind], value.get("points")
+    if others := [name for name in value if name not in (kind, "points")]:
+        refuse(f"there is no {others[0]} in a range; expected {kind} and points", others[0])
+        return None
+    variants = declared.variants if declared else ()
+    types = {variant.key.numbers for variant in variants if isinstance(variant.key, Parameter)}
+    if declared and not types - {"none"}:
+        refuse(f"{key} does not take numbers, so it cannot have a range; expected a list of alternatives")
+        return None
+    whole = types == {"whole"}
+    numbers = isinstance(bounds, list) and len(bounds) == 2 and all(_is_number(one, whole=whole) for one in bounds)
+    if not numbers or not bounds[0] < bounds[1] or (log and bounds[0] <= 0):
+        above, what = " above 0" if log else "", "integers" if whole else "numbers"
+        such = "[8, 128]" if whole else "[1e-4, 1]"
+        refuse(f"{kind}: expected two {what}{above}, the smaller one first, such as {such}", kind)
+        return None
+    origin: Path = () if by_option else ("sweep", key, kind)
+    low, high = bounds if whole else map(float, bounds)
+    if points is None:
+        return Span(key, low, high, log, whole, origin)
+    if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= MOST_POINTS:
+        refuse(f"points: expected an integer from 2 to {MOST_POINTS}", "points")
+        return None
+    values = spaced(low, high, points, log=log, whole=whole)
+    if len(values) < points:
+        text = f"points: {points} evenly spaced integers are not all different; only {len(values)} of them are"
+        refuse(text, "points")
+        return None
+    return Alternatives(key, tuple(values), (origin,) * len(values), is_range=True)
+
+
+def _is_number(value: Any, *, whole: bool) -> bool:
+    types = int if whole else int | float
+    return isinstance(value, types) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
+
+
+def _is_one_value(declared: KeyPath, values: Sequence[Value]) -> bool:
+    """Return whether a list is one value of a key that takes lists, and no item is a value of the key itself."""
+    keys = [variant.key for variant in declared.variants if isinstance(variant.key, Parameter)]
+    one = any(key.takes_lists and not leaves.check(key, list(values))[2] for key in keys)
+    return one and not any(item is None or not leaves.check(key, item)[2] for key in keys for item in values)
+
+
+def _not_a_list(key: str, value: Value) -> str:
+    if isinstance(value, Mapping) and "name" not in value and (inner := next(iter(value), None)) is not None:
+        nested = f"{key}.{inner}" if f"{key}.{inner}" in key_paths() else ""
+        if nested:
+            return f"expected a list of alternatives; write {nested}: [...] for those of a key inside {key}"
+    return "expected a list of alternatives, such as [mse, mae], or {log_range: [1e-4, 1], points: 7}"
