@@ -11,7 +11,7 @@ from lossrun.catalog.declaration import Component, Loss, Optimizer
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, LookupResult
 from lossrun.catalog.losses import INPUTS, REDUCTION
 from lossrun.catalog.models import OUTPUT
-from lossrun.catalog.optimizer_parameters import decays_through_gradient
+from lossrun.catalog.optimizers.parameters import decays_through_gradient
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter, with_article
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping

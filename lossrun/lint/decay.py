@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from lossrun.catalog.optimizer_parameters import WEIGHT_DECAY
+from lossrun.catalog.optimizers.parameters import WEIGHT_DECAY
 from lossrun.lint.models import has_hidden_layers
 from lossrun.lint.rule import Case, Example, Rule, Violation
 

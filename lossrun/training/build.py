@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts
-from lossrun.catalog.schedules import epochs_as_in_pytorch, waits_for_results
+from lossrun.catalog.schedules import waits_for_results
+from lossrun.catalog.schedules.by_result import epochs_as_in_pytorch
 from lossrun.components.lookup import function_of, loss_function
 from lossrun.components.losses.reductions import Objective
 from lossrun.components.optimizers import build_optimizer

@@ -1,6 +1,6 @@
 """The optimizers: torch's own classes, fused where torch can, and those that torch does not have (`not_in_torch.py`).
 
-Declared in `catalog/optimizers.py`.
+Declared in `catalog/optimizers/`.
 """
 
 from collections.abc import Iterable, Sequence

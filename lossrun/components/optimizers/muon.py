@@ -1,4 +1,4 @@
-"""Muon for the hidden layers and AdamW for the rest, as one optimizer. Declared in `catalog/optimizers.py`."""
+"""Muon for the hidden layers and AdamW for the rest, as one optimizer. Declared in `catalog/optimizers/`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

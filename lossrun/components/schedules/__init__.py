@@ -1,4 +1,4 @@
-"""Compute the learning rate of a step: plain arithmetic on positions. Declared in `catalog/schedules.py`."""
+"""Compute the learning rate of a step: plain arithmetic on positions. Declared in `catalog/schedules/`."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ from lossrun.report.manual.whole_configs import whole_config
 from lossrun.report.reference.advice_listing import outcome, severity
 from lossrun.report.reference.article import Reference
 from lossrun.report.reference.articles import article
-from lossrun.report.reference.listing import INNER, LOSS_COLUMNS, PLURALS, TASK_HEADINGS
+from lossrun.report.reference.listing import INNER, LOSS_COLUMNS, TASK_HEADINGS, plural
 from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
 
@@ -173,7 +173,7 @@ def _components(kind: str, curves: Curves) -> _Chapter:
     entries = [*_entries(kind, (component.name for component in COMPONENTS[kind]))]
     for inner in INNER.get(kind, ()):
         content += [
-            element("h3", _plural(inner), id=f"{inner}s"),
+            element("h3", _capital(plural(inner)), id=plural(inner)),
             overview_table(COMPONENTS[inner]),
             *(_component(component, 4, curves) for component in COMPONENTS[inner]),
         ]
@@ -183,8 +183,8 @@ def _components(kind: str, curves: Curves) -> _Chapter:
         content.append(element("h3", f"Keys under {kind}", id=f"keys-under-{kind}"))
         content.append(element("div", *(brief_section(article(_topic(key)), 4) for key in under), class_="briefs"))
         entries.append((f"keys-under-{kind}", f"keys under {kind}"))
-    content += _elsewhere(kind, f"{_plural(kind)} of other programs", 3)
-    return _Chapter(_plural(kind).lower(), _plural(kind), tuple(content), tuple(entries))
+    content += _elsewhere(kind, f"{_capital(plural(kind))} of other programs", 3)
+    return _Chapter(plural(kind), _capital(plural(kind)), tuple(content), tuple(entries))
 
 
 def _chapter_intro(kind: str) -> Markup:
@@ -252,10 +252,6 @@ def _diagnoses() -> _Chapter:
 def _commands(commands: Sequence[CommandEntry]) -> _Chapter:
     content = [commands_table(commands), *(command_section(told, 3) for told in commands)]
     return _Chapter("commands", "Commands", tuple(content), _entries("command", (told.name for told in commands)))
-
-
-def _plural(kind: str) -> str:
-    return _capital(PLURALS.get(kind, f"{kind}s"))
 
 
 def _capital(text: str) -> str:

@@ -14,7 +14,7 @@ from lossrun.report.reference.article import Article, ArticleExample, Fact, fact
 from lossrun.report.reference.component_facts import component_facts, letters, see_also
 from lossrun.report.reference.examples import yaml_lines
 from lossrun.report.reference.key_topic import key_example, key_facts, keys_like_it, list_of
-from lossrun.report.reference.listing import PLURALS
+from lossrun.report.reference.listing import plural
 from lossrun.report.reference.model_layers import model_layers
 from lossrun.report.reference.topics import Topic
 from lossrun.shell import command
@@ -56,7 +56,6 @@ def article(topic: Topic) -> Article:
 def _of_component(topic: Topic, component: Component) -> Article:
     lines = [*([f"{topic.kind}: {topic.spelling}"] if topic.implies else []), *yaml_lines(component)]
     task = component.tasks[0] if isinstance(component, Loss) else None
-    plural = PLURALS.get(component.kind, f"{component.kind}s")
     return Article(
         kind=topic.kind,
         name=topic.name,
@@ -70,7 +69,7 @@ def _of_component(topic: Topic, component: Component) -> Article:
         spellings=spelling_groups(component),
         source=component.source,
         see_also=see_also(component),
-        lists=command("list", plural, options={"--task": task}),
+        lists=command("list", plural(component.kind), options={"--task": task}),
         examples=(ArticleExample("in a config", tuple(lines)),),
     )
 

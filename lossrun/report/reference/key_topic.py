@@ -14,7 +14,7 @@ from lossrun.config.reader import parse
 from lossrun.lint.rules import RULES
 from lossrun.report.reference.article import ArticleExample, Fact, Piece, Reference, fact, listed
 from lossrun.report.reference.examples import values_without_default
-from lossrun.report.reference.listing import PLURALS
+from lossrun.report.reference.listing import plural
 from lossrun.shell import command, set_options
 
 # Values for the examples, if the declaration has no telling default.
@@ -125,7 +125,7 @@ def list_of(subject: KeyPath) -> str:
     """Return the command that lists what the key may name; "" if it does not name a component."""
     key = subject.variants[0].key
     kind = key.kind if isinstance(key, Nested) else key.name
-    return command("list", PLURALS.get(kind, f"{kind}s")) if kind in COMPONENTS else ""
+    return command("list", plural(kind)) if kind in COMPONENTS else ""
 
 
 def example_value(subject: KeyPath) -> Any:

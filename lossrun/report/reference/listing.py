@@ -28,7 +28,7 @@ LEAST_ROOM: Final = 24  # cells for a sentence in a column
 
 # Kinds that only components of another kind name.
 INNER: Final = {"model": ("activation", "initializer", "layer"), "dataset": ("noise",)}
-PLURALS: Final = {"loss": "losses"}
+_PLURALS: Final = {"loss": "losses", "diagnosis": "diagnoses"}  # the others only add an s
 
 TASK_HEADINGS: Final = {
     "regression": "regression: targets are numbers",
@@ -42,6 +42,11 @@ LOSS_COLUMNS: Final = {
     "robust to outliers": "one far target pulls no harder than a near one",
     "robust to labels": "a wrong label has limited influence",
 }
+
+
+def plural(kind: str) -> str:
+    """Return the word of a kind for several, as `lossrun list` takes it: `losses` of `loss`."""
+    return _PLURALS.get(kind, f"{kind}s")
 
 
 def overview(console: Console, kind: str, task: str | None = None) -> None:
@@ -58,13 +63,12 @@ def overview(console: Console, kind: str, task: str | None = None) -> None:
         print_table(console, _table(console, _fitting(kind, task), task))
         for inner in INNER.get(kind, ()):
             print_line(console, "")
-            print_table(console, _table(console, COMPONENTS[inner], None, f"{inner}s"))
+            print_table(console, _table(console, COMPONENTS[inner], None, plural(inner)))
     print_line(console, "")
-    plural = PLURALS.get(kind, kind + "s")
     first = USUAL_LOSSES[task or "regression"] if kind == "loss" else _fitting(kind, task)[0].name
     print_line(console, f"more about one: {command('explain', first)}")
     if any(component.parameters for component in COMPONENTS[kind]):
-        print_line(console, f"parameters of all: {command('list', plural, '--full')}")
+        print_line(console, f"parameters of all: {command('list', plural(kind), '--full')}")
 
 
 def listing(console: Console, kind: str, task: str | None = None) -> None:
@@ -74,7 +78,7 @@ def listing(console: Console, kind: str, task: str | None = None) -> None:
     """
     _print_components(console, _fitting(kind, task))
     for inner in INNER.get(kind, ()):
-        print_line(console, f"{inner}s", style="bold underline")
+        print_line(console, plural(inner), style="bold underline")
         print_line(console, "")
         _print_components(console, COMPONENTS[inner])
 

@@ -13,7 +13,7 @@ from lossrun.config.keys import ANSWERS, KEYS
 from lossrun.errors import UsageError
 from lossrun.lint.rule import Rule
 from lossrun.lint.rules import RULES
-from lossrun.report.reference.listing import PLURALS
+from lossrun.report.reference.listing import plural
 from lossrun.shell import command
 
 KINDS: Final = (*COMPONENTS, "rule", "diagnosis", "key")
@@ -104,7 +104,7 @@ def _unknown(spelling: str, kind: str | None) -> str:
         known = "" if canonical == near else f", another name of {canonical}"
         return f"{called} called {spelling}; did you mean {near}{known} ({with_article(home)})?"
     keys = ", ".join(key.name for key in KEYS)
-    lists = ", ".join(command("list", PLURALS.get(each, each + "s")) for each in list(COMPONENTS)[:6])
+    lists = ", ".join(command("list", plural(each)) for each in list(COMPONENTS)[:6])
     return f"{called} called {spelling}; what there is: {lists}; rules: {', '.join(RULES)}; keys: {keys}"
 
 
@@ -122,5 +122,4 @@ def _spellings(kind: str) -> list[str]:
 
 def _singular(kind: str) -> str:
     """Return the singular of a kind, because `lossrun list` uses the plural."""
-    plurals = {PLURALS.get(each, each + "s"): each for each in KINDS} | {"diagnoses": "diagnosis"}
-    return plurals.get(kind, kind)
+    return {plural(each): each for each in KINDS}.get(kind, kind)

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from lossrun.catalog.schedules import epochs_as_in_pytorch, waits_for_results
+from lossrun.catalog.schedules import waits_for_results
+from lossrun.catalog.schedules.by_result import epochs_as_in_pytorch
 from lossrun.errors import UsageError
 from lossrun.script.keras.losses import loss_section
 from lossrun.script.keras.model import layers_section

@@ -3,7 +3,8 @@
 from textwrap import indent
 from typing import Final
 
-from lossrun.catalog.schedules import epochs_as_in_pytorch, waits_for_results
+from lossrun.catalog.schedules import waits_for_results
+from lossrun.catalog.schedules.by_result import epochs_as_in_pytorch
 from lossrun.script.lines import rates
 from lossrun.script.lines.data import data_section
 from lossrun.script.lines.heading import heading, settings

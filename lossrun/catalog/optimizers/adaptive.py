@@ -1,31 +1,10 @@
-"""The optimizers that a config may name.
+"""The optimizers with a step size for each weight, set by the gradients that it has had."""
 
-They are all optimizers of `torch.optim` that need no closure and no sparse gradients, with torch's defaults. `maximize`
-is left out, because it would climb the loss. So are `foreach`, `fused`, `capturable` and `differentiable`, which only
-say how torch computes. If a parameter of torch is a pair of different numbers, it is two parameters here, each with its
-own bounds (`etas`: etaminus and etaplus).
-
-A `keras.` spelling sets the defaults of Keras 3. These differences remain, because torch computes by another rule:
-- Keras subtracts the decay from the weights in every optimizer, as adamw does. torch's sgd, rmsprop, adagrad, adadelta
-  and adamax add it to the gradient. If torch has `decoupled_weight_decay`, the spelling sets it.
-- Keras' RMSprop and Adagrad add epsilon under the root, and Keras' Adam adds it before the averages are corrected;
-  torch adds it after both. This matters if gradients are as small as epsilon, or as its root.
-- The momentum of Keras' SGD and RMSprop accumulates updates, that of torch gradients. They differ if the learning rate
-  changes between steps.
-- Keras' Adafactor adds epsilon_1 to each squared gradient; torch keeps the mean squares above the square of epsilon_1.
-  Keras measures the size of a matrix after its decay, torch before.
-- Keras' Muon computes in float32, torch's in bfloat16. Keras trains convolutions with AdamW, and the output layer only
-  if told to.
-
-The module is one table of declarations, so it is longer than others.
-"""
-
-from functools import partial
-from typing import Final, Literal
+from typing import Final
 
 from lossrun.catalog.alias import also, in_keras
 from lossrun.catalog.declaration import Optimizer
-from lossrun.catalog.optimizer_parameters import (
+from lossrun.catalog.optimizers.parameters import (
     AMSGRAD,
     BETAS,
     DECOUPLED,
@@ -35,8 +14,6 @@ from lossrun.catalog.optimizer_parameters import (
     crossed_step_sizes,
     decay_of_weights,
     eps,
-    nesterov_without_momentum,
-    wrong_count,
 )
 from lossrun.catalog.parameter import Parameter
 
@@ -45,35 +22,7 @@ FROM_ONE: Final = (
     "TensorFlow starts the mean square at 1, so its first steps are smaller, and adds epsilon under the root"
 )
 
-OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
-    Optimizer(
-        name="sgd",
-        meaning="stochastic gradient descent, plain or with (Nesterov) momentum",
-        formula="w - rate v, v = momentum v + (1 - dampening) g, v = g at first; nesterov: w - rate (g + momentum v)",
-        when="The simplest optimizer. With momentum 0.9 and a falling rate it often generalises best on images. Its "
-        "steps are as large as the gradient, so another loss or reduction needs another learning rate, and the inputs "
-        "should be standardized.",
-        source="Robbins and Monro 1951, A Stochastic Approximation Method; momentum: Polyak 1964, Nesterov 1983",
-        parameters=(
-            MOMENTUM,
-            Parameter("nesterov", bool, False, "Nesterov momentum; needs momentum above 0"),
-            Parameter("dampening", float, 0.0, "share of the gradient left out of the momentum", at_least=0, at_most=1),
-            WEIGHT_DECAY,
-        ),
-        aliases=(
-            *also("gradient_descent", "GradientDescentOptimizer"),
-            *also("MomentumOptimizer", "momentum", momentum=0.9),
-        ),
-        torch_class="SGD",
-        fused_on=("cpu", "cuda"),
-        elementwise=True,
-        linear_in_rate=True,
-        usual_rates=(1e-4, 5.0),
-        scales_with_gradient=True,
-        keeps_for=("momentum",),
-        keeps_late=True,
-        contradiction=nesterov_without_momentum,
-    ),
+ADAPTIVE: Final[tuple[Optimizer, ...]] = (
     Optimizer(
         name="adam",
         meaning="per-weight step sizes from running means of the gradient and its square",
@@ -262,28 +211,6 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         contradiction=TWO_BETAS,
     ),
     Optimizer(
-        name="asgd",
-        meaning="gradient descent with a falling rate and weight decay; it averages the weights but, as in torch, "
-        "does not use the average",
-        formula="w - eta (g + lambd w), eta = rate / (1 + lambd rate step)^alpha, of the step before",
-        when="Only to compare with torch's ASGD. The averaged weights, the purpose of the method, are kept from step "
-        "t0 on, but neither torch nor lossrun evaluates them. A schedule takes effect one step late.",
-        source="Polyak and Juditsky 1992, Acceleration of Stochastic Approximation by Averaging",
-        parameters=(
-            Parameter("lambd", float, 1e-4, "decay of the weights, and of the rate", at_least=0, aliases=("lambda",)),
-            Parameter("alpha", float, 0.75, "power of the decay of the rate", at_least=0),
-            Parameter("t0", float, 1e6, "when to start averaging", unit="steps", at_least=0),
-            WEIGHT_DECAY,
-        ),
-        aliases=also("averaged_sgd"),
-        torch_class="ASGD",
-        capturable=True,
-        elementwise=True,
-        usual_rates=(1e-4, 5.0),
-        keeps=1,
-        scales_with_gradient=True,
-    ),
-    Optimizer(
         name="rprop",
         meaning="steps by the signs of the gradients alone, for full batches; the learning rate is the first step of "
         "each weight, and moves nothing later",
@@ -309,102 +236,5 @@ OPTIMIZERS: Final[tuple[Optimizer, ...]] = (
         keeps=2,
         full_batch=True,
         contradiction=crossed_step_sizes,
-    ),
-    Optimizer(
-        name="adafactor",
-        meaning="steps in proportion to the size of a matrix, from mean squares of its rows and columns; the learning "
-        "rate is the largest share, 1/sqrt(step) the later one",
-        formula="w - a g / sqrt(v) clipped to size d, v from means of g^2 by row and column, a = max(eps2, size of "
-        "w) min(rate, 1/sqrt(step))",
-        when="Large matrices, with little memory for the optimizer's state. The learning rate is the largest relative "
-        "change of the weights, usually 0.01; from step 1 / rate^2 on the change is 1/sqrt(step), whatever the rate.",
-        source="Shazeer and Stern 2018, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost",
-        parameters=(
-            Parameter(
-                "beta2_decay",
-                float,
-                -0.8,
-                "power of the step; each mean square weights a new gradient by step^beta2_decay",
-                at_most=0,
-                aliases=("beta_2_decay",),
-            ),
-            Parameter(
-                "eps1",
-                float | None,
-                None,
-                "lowest root of a mean square; left out: the machine epsilon of the number type",
-                at_least=0,
-                aliases=("epsilon_1",),
-            ),
-            Parameter(
-                "eps2", float, 1e-3, "size of a matrix counts as at least this", at_least=0, aliases=("epsilon_2",)
-            ),
-            Parameter(
-                "d",
-                float,
-                1.0,
-                "root mean square above which an update is clipped",
-                at_least=1,
-                aliases=("clip_threshold",),
-            ),
-            decay_of_weights(0.0),
-        ),
-        # Keras' 1e-30 is the square of this eps1.
-        aliases=also("keras.Adafactor", eps1=1e-15),
-        torch_class="Adafactor",
-        pairs={"eps": ("eps1", "eps2")},
-        elementwise=False,
-        usual_rates=(1e-4, 0.1),
-    ),
-    Optimizer(
-        name="muon",
-        meaning="orthogonalized momentum for the matrices and convolutions of hidden layers; adamw trains the biases, "
-        "norms and the output layer",
-        formula="w - rate weight_decay w - rate s O(m), O(m) = U V' for m = U S V', m the running mean of g, s by "
-        "the shape",
-        when="Networks with hidden layers: all directions of a matrix learn equally fast, also those with small "
-        "gradients. With adjust_lr_fn: match_rms_adamw it takes the learning rates of adamw. With original, a rate of "
-        "0.02 and adamw_rate_share: 0.015 are usual. A model without hidden layers is trained by adamw alone.",
-        source="Jordan et al. 2024, Muon: An optimizer for hidden layers in neural networks; Liu et al. 2025, Muon "
-        "is Scalable for LLM Training",
-        parameters=(
-            Parameter("momentum", float, 0.95, "share of the previous update to keep", at_least=0, below=1),
-            Parameter("nesterov", bool, True, "look ahead along the momentum"),
-            decay_of_weights(0.1),
-            Parameter(
-                # Not torch's default "original", because its learning rates are tens of times too large for adamw.
-                "adjust_lr_fn",
-                Literal["original", "match_rms_adamw"],
-                "match_rms_adamw",
-                "size of a matrix's updates: set by its shape alone (original), or as large as those of adamw",
-            ),
-            Parameter("ns_steps", int, 5, "Newton-Schulz iterations", at_least=1, at_most=99),
-            Parameter(
-                "ns_coefficients",
-                list[float],
-                [3.4445, -4.775, 2.0315],
-                "factors of X, XX'X and XX'XX'X in each iteration that orthogonalizes a matrix X",
-            ),
-            Parameter("eps", float, 1e-7, "lowest norm to divide by", above=0),
-            Parameter("adamw_betas", list[float], [0.9, 0.999], "betas of adamw's part", at_least=0, below=1),
-            Parameter("adamw_eps", float, 1e-8, "eps of adamw's part", above=0, aliases=("epsilon",)),
-            decay_of_weights(1e-2, "adamw_weight_decay", ("adam_weight_decay",)),
-            Parameter(
-                "adamw_rate_share",
-                float,
-                1.0,
-                "of the learning rate for adamw's part",
-                above=0,
-                aliases=("adam_lr_ratio",),
-            ),
-        ),
-        aliases=(
-            *also("torch.Muon", adjust_lr_fn="original"),
-            *also("keras.Muon", weight_decay=4e-3, adamw_weight_decay=4e-3, adamw_eps=1e-7),
-        ),
-        elementwise=False,
-        usual_rates=(1e-5, 0.1),
-        keeps=1,
-        contradiction=partial(wrong_count, ns_coefficients=3, adamw_betas=2),
     ),
 )
