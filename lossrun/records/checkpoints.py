@@ -27,11 +27,11 @@ from lossrun.records.checkpoint_headers import (
     header_in,
     newest_first,
     read_header,
-    step_of,
 )
 from lossrun.records.checkpoint_headers import best_files as best_files
 from lossrun.records.checkpoint_headers import candidates as candidates
 from lossrun.records.checkpoint_headers import metadata as metadata
+from lossrun.records.checkpoint_headers import step_of as step_of
 from lossrun.records.files import durable, strict_json
 
 # Version 1 had the best weights in separate files without a digest; version 2 did not list its tensors.
@@ -232,10 +232,15 @@ def _bytes(path: Path) -> bytes:
 
 def _verified_bytes(path: Path) -> bytes:
     data = _bytes(path)
-    match = NAME.fullmatch(path.name) or BEST_NAME.fullmatch(path.name)
-    if match and match["digest"] != (found := _digest(data)):
-        raise CheckpointError(f"{path.name}: damaged: its content has the digest {found}")
+    check_digest(path.name, data)
     return data
+
+
+def check_digest(name: str, data: bytes) -> None:
+    """Raise CheckpointError where a file of this name must have another content: its name says the digest."""
+    match = NAME.fullmatch(name) or BEST_NAME.fullmatch(name)
+    if match and match["digest"] != (found := _digest(data)):
+        raise CheckpointError(f"{name}: damaged: its content has the digest {found}")
 
 
 def _digest(data: bytes) -> str:

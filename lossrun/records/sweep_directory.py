@@ -14,8 +14,8 @@ stacks/<stack>/step-...: while a stack trains, the state of all its cells in one
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from lossrun.records import ledger, names, sweep_formats
 from lossrun.records.files import config_file, digests, durable, json_lines, new_directories
 from lossrun.records.files.contents import content
 from lossrun.records.files.digests import DAMAGED
+from lossrun.records.lock import writing
 from lossrun.records.run_directory import is_run
 
 Phase: TypeAlias = Literal["tune", "final"]
@@ -103,6 +104,15 @@ def shards(sweep: SweepDirectory) -> list[Path]:
 def stack_directory(sweep: Path, name: str) -> Path:
     """Return the folder of a stack's checkpoints."""
     return sweep / STACKS / name
+
+
+@contextmanager
+def holding_stack(sweep: Path, name: str) -> Iterator[None]:
+    """Hold the lock of a stack. Raises LockedError if another process trains it."""
+    folder = stack_directory(sweep, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        yield
 
 
 def remove_stack(sweep: Path, name: str) -> None:

@@ -1,92 +1,179 @@
-"""Train on a node that does not see the sweep's folder: in a temporary folder, whose runs are sent back as bytes.
+"""Train on a node that does not see the folder of the sweep: in a temporary folder, whose changes are sent.
 
-The runs are sent back when their stack has ended. If the node is lost before that, so is what it has trained.
+The node trains from the state that it is given. At most once a second it sends what has changed in its files since the
+last time; of a file that grows, only what was added. The process that runs the sweep writes this (`receiving.py`), so
+that another node can continue from there.
 """
 
-import io
-import shutil
 import socket
-import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from lossrun.errors import RunError
-from lossrun.records.files import durable, new_directories
-from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.worker import Ended, ending_of, train_stack
+from lossrun.records.files import durable
+from lossrun.records.files.digests import of_bytes
+from lossrun.records.run_directory import RunDirectory
+from lossrun.records.sweep_directory import PlannedCell, stack_directory
+from lossrun.sweeping.worker import Ended, stack_training
 
-MOST_BYTES: Final = 256 * 2**20  # of the runs of a stack; Ray holds them in memory on both sides
-_OF_THE_NODE: Final = ("lock", "owner.json")
-
-
-class Carried(NamedTuple):
-    """How the cells of a stack ended, by their directories, and an archive of the runs of those that ended."""
-
-    endings: Mapping[str, Ended]
-    archive: bytes
+MOST_BYTES: Final = 256 * 2**20  # in one delivery; Ray holds it in memory on both sides
+SENT_EVERY: Final = 1.0  # seconds; what the loss of a node may cost
+# A node spends at most one part in so many of its time on sending.
+LEAST_OF_A_SENDING: Final = 10
+# Files of these names only grow while one process writes them.
+GROWING: Final = ("history.jsonl", "ledger.jsonl")
 
 
-def trained_elsewhere(name: str, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> Carried:
-    """Train the stack of a sweep of this name in a temporary folder."""
+class Piece(NamedTuple):
+    """What a file holds from byte `start` on. What it holds before was sent earlier."""
+
+    start: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What has changed in the files of a stack.
+
+    Attributes:
+        pieces: By the path of their file in the folder of the sweep.
+        files: The paths of all files that there are: any other file of the stack is gone.
+        endings: How the cells have ended, by their directories; None while the stack is being trained.
+    """
+
+    pieces: Mapping[str, Piece]
+    files: frozenset[str]
+    endings: Mapping[str, Ended] | None = None
+
+
+def files_of(sweep: Path, stack: Sequence[PlannedCell]) -> dict[str, Path]:
+    """Return all files of a stack by their paths in the folder of the sweep, except locks and temporary files."""
+    folders = [sweep / cell.directory for cell in stack]
+    folders += [stack_directory(sweep, name) for name in {cell.stack for cell in stack if cell.stack}]
+    own = {RunDirectory(folder).lock_path.name for folder in folders}
+    own |= {RunDirectory(folder).owner_path.name for folder in folders}
+    return {
+        path.relative_to(sweep).as_posix(): path
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in own and path.suffix != durable.TEMPORARY_SUFFIX
+    }
+
+
+def size_of(paths: Iterable[Path]) -> int:
+    """Return how many bytes files take."""
+    return sum(path.stat().st_size for path in paths)
+
+
+def trained_elsewhere(
+    name: str,
+    stack: Sequence[PlannedCell],
+    config_dir: Path,
+    data_dir: Path,
+    state: Mapping[str, bytes] | None,
+    node: str = "",
+) -> Iterator[Delivery]:
+    """Train the stack of a sweep of this name in a temporary folder; yield what to send, in the end with the endings.
+
+    Args:
+        state: The files that the stack has so far, by their paths in the folder of the sweep; None if they are
+            too large.
+        node: The name of this machine, for messages.
+    """
+    node = node or socket.gethostname()
+    if state is None:
+        yield _too_large(stack, node)
+        return
     with tempfile.TemporaryDirectory(prefix="lossrun-") as folder:
         sweep = Path(folder) / name
-        sweep.mkdir()
-        endings = dict(train_stack(sweep, stack, config_dir, data_dir))
-        ended = [cell.directory for cell in stack if ending_of(sweep / cell.directory)]
-        files = [path for run in ended for path in sorted((sweep / run).rglob("*")) if path.is_file()]
-        size = sum(path.stat().st_size for path in files)
-        if size > MOST_BYTES:
-            text = (
-                f"its stack takes {size:,} bytes on {socket.gethostname()}, which does not see the folder of the "
-                f"sweep; at most {MOST_BYTES:,} are sent back: give --runs-dir a folder that all nodes share"
-            )
-            return Carried(dict.fromkeys(endings, Ended("blocked", text)), b"")
-        return Carried(endings, _packed(sweep, files))
+        for file, data in state.items():
+            (sweep / file).parent.mkdir(parents=True, exist_ok=True)
+            (sweep / file).write_bytes(data)
+        sweep.mkdir(exist_ok=True)
+        for cell in stack:
+            if (sweep / cell.directory).is_dir():
+                RunDirectory(sweep / cell.directory).checkpoints.mkdir(exist_ok=True)
+        sender = _Sender(sweep, stack)
+        training = stack_training(sweep, stack, config_dir, data_dir)
+        sent, took = (
+            0.0,
+            0.0,
+        )  # the first event is sent at once: from then on, the stack never starts from the beginning
+        endings: dict[str, Ended] | None = None
+        while endings is None:
+            try:
+                next(training)
+            except StopIteration as over:
+                endings = {
+                    name: Ended(ended.ending, f"on {node}: {ended.problem}") if ended.problem else ended
+                    for name, ended in over.value.items()
+                }
+            now = time.perf_counter()
+            if endings is None and now - sent < max(SENT_EVERY, LEAST_OF_A_SENDING * took):
+                continue
+            delivery = sender.news(endings)
+            if delivery is None:
+                training.close()
+                yield _too_large(stack, node)
+                return
+            yield delivery
+            sent = time.perf_counter()
+            took = sent - now
 
 
-def _packed(sweep: Path, files: Sequence[Path]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in files:
-            if path.name not in _OF_THE_NODE:
-                archive.add(path, path.relative_to(sweep).as_posix(), recursive=False)
-    return buffer.getvalue()
+def _too_large(stack: Sequence[PlannedCell], node: str) -> Delivery:
+    problem = (
+        f"on {node}: its stack takes more than {MOST_BYTES:,} bytes, and this machine does not see the folder of the "
+        "sweep; give --runs-dir a folder that all nodes share"
+    )
+    return Delivery({}, frozenset(), {cell.directory: Ended("blocked", problem) for cell in stack})
 
 
-def received(sweep: Path, stack: Sequence[PlannedCell], carried: Carried) -> dict[str, Ended]:
-    """Write the runs of a stack into the folder of the sweep, and return how each cell ended.
+class _Sent(NamedTuple):
+    """A file as it was sent. `digest`: of its content, if it grows."""
 
-    Raises RunError if writing fails, and for an archive that holds anything but files of these runs.
-    """
-    contents = _contents(carried.archive, {cell.directory for cell in stack}) if carried.archive else {}
-    for directory, files in contents.items():
-        run = sweep / directory
-        if ending_of(run) is not None:
-            continue  # by an earlier attempt at the same task
-        if run.exists():
-            shutil.rmtree(run)  # an unfinished run of an earlier attempt
-
-        def build(hidden: Sequence[Path], files: Mapping[PurePosixPath, bytes] = files) -> None:
-            (new,) = hidden
-            (new / "checkpoints").mkdir()
-            for parent in {(new / file).parent for file in files}:
-                parent.mkdir(parents=True, exist_ok=True)
-            durable.write_all((new / file, data) for file, data in files.items())
-
-        new_directories.create([run], build)
-    return dict(carried.endings)
+    size: int
+    changed: int
+    number: int
+    digest: str
 
 
-def _contents(archive: bytes, directories: set[str]) -> dict[str, dict[PurePosixPath, bytes]]:
-    """Return the files of each run, by their paths in it."""
-    found: dict[str, dict[PurePosixPath, bytes]] = {}
-    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
-        for member in opened:
-            path = PurePosixPath(member.name)
-            content = opened.extractfile(member) if member.isreg() else None
-            if content is None or path.is_absolute() or ".." in path.parts or path.parts[0] not in directories:
-                raise RunError(f"a node sent back {member.name!r}, which is not a file of the runs that it trained")
-            found.setdefault(path.parts[0], {})[path.relative_to(path.parts[0])] = content.read()
-    return found
+class _Sender:
+    """Remembers what was sent of each file."""
+
+    def __init__(self, sweep: Path, stack: Sequence[PlannedCell]) -> None:
+        self.sweep = sweep
+        self.stack = stack
+        self._sent: dict[str, _Sent] = {}
+        for file, path in files_of(sweep, stack).items():
+            self._remember(file, path)
+
+    def news(self, endings: Mapping[str, Ended] | None) -> Delivery | None:
+        """Return the next delivery; None if it would be larger than one may be."""
+        files = files_of(self.sweep, self.stack)
+        changed = [file for file, path in files.items() if not self._is_sent(file, path)]
+        if size_of(files[file] for file in changed if Path(file).name not in GROWING) > MOST_BYTES:
+            return None
+        pieces = {file: self._remember(file, files[file]) for file in changed}
+        if sum(len(piece.data) for piece in pieces.values()) > MOST_BYTES:
+            return None
+        self._sent = {file: sent for file, sent in self._sent.items() if file in files}
+        return Delivery(pieces, frozenset(files), endings)
+
+    def _is_sent(self, file: str, path: Path) -> bool:
+        state, sent = path.stat(), self._sent.get(file)
+        return sent is not None and sent[:3] == (state.st_size, state.st_mtime_ns, state.st_ino)
+
+    def _remember(self, file: str, path: Path) -> Piece:
+        """Note that the present content of a file is sent; return the part that has changed."""
+        state, data, sent = path.stat(), path.read_bytes(), self._sent.get(file)
+        grows = path.name in GROWING
+        new = _Sent(state.st_size, state.st_mtime_ns, state.st_ino, of_bytes(data) if grows else "")
+        self._sent[file] = new
+        # A resumed run has cut its history, and may have written other rows since.
+        goes_on = grows and sent is not None and len(data) >= sent.size and of_bytes(data[: sent.size]) == sent.digest
+        start = sent.size if goes_on and sent is not None else 0
+        return Piece(start, data[start:])

@@ -9,16 +9,16 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from lossrun.errors import DataError, DivergedError, LockedError, LossrunError, OutOfMemoryError, RunError, StoppedError
 from lossrun.records import ledger
 from lossrun.records.run_directory import RunDirectory, is_run
-from lossrun.records.sweep_directory import PlannedCell, remove_stack
+from lossrun.records.sweep_directory import PlannedCell, holding_stack, remove_stack
 
 if TYPE_CHECKING:
     from lossrun.experiment import Experiment
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # "failed": the cell itself failed, and would fail again. "blocked": the data could not be read or writing failed, so
 # the result is unknown. "apart": its stack failed, and which of the cells is the cause is unknown.
 Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked", "apart"]
+T = TypeVar("T")
+Training: TypeAlias = Generator[None, None, T]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
 # Imported once, by the process that workers are forked from.
 PRELOADED: Final = [
@@ -76,12 +78,28 @@ def train_stack(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, dat
 
     It may be called again, however a worker ended, even while the old worker is saving its state.
     """
+    training = stack_training(sweep, cells, config_dir, data_dir)
+    while True:
+        try:
+            next(training)
+        except StopIteration as over:
+            endings: dict[str, Ended] = over.value
+            return endings
+
+
+def stack_training(
+    sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+) -> Training[dict[str, Ended]]:
+    """Do what `train_stack` does, and pause at every event of the loop, with everything saved that is due."""
     try:
         while True:
             try:
                 if cells[0].stack:
-                    return _trained_together(sweep, cells, config_dir, data_dir)
-                return {cell.directory: _trained_alone(sweep, cell, config_dir, data_dir) for cell in cells}
+                    return (yield from _trained_together(sweep, cells, config_dir, data_dir))
+                endings: dict[str, Ended] = {}
+                for cell in cells:
+                    endings[cell.directory] = yield from _trained_alone(sweep, cell, config_dir, data_dir)
+                return endings
             except LockedError:
                 # A worker of a killed sweep is still saving its state.
                 time.sleep(LOCK_CHECKED_EVERY)
@@ -100,18 +118,20 @@ def ending_of(run: Path) -> Ended | None:
     return Ended("diverged") if events[-1:] == ["diverged"] else None
 
 
-def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> dict[str, Ended]:
+def _trained_together(
+    sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+) -> Training[dict[str, Ended]]:
     """Raise LockedError where another process trains the stack or one of its cells."""
-    from lossrun.training.starting.stacks import held, is_begun
+    from lossrun.training.starting.stacks import is_begun
 
-    with held(sweep, cells[0].stack):
+    with holding_stack(sweep, cells[0].stack):
         gone = [cell.directory for cell in cells if not is_run(sweep / cell.directory)]
         if gone and is_begun(sweep, cells[0].stack):
             apart = Ended("apart", f"{gone[0]} was removed")
             return {cell.directory: ending_of(sweep / cell.directory) or apart for cell in cells}
         experiments, endings = _experiments(cells, config_dir, data_dir)
         try:
-            _train_stack(sweep, cells[0].stack, experiments)
+            yield from _train_stack(sweep, cells[0].stack, experiments)
         except LockedError:
             raise
         except Exception as error:
@@ -122,8 +142,8 @@ def _trained_together(sweep: Path, cells: Sequence[PlannedCell], config_dir: Pat
         for cell in cells:
             if cell.directory not in endings:
                 # It did not end with its stack, because it was resumed alone.
-                ended = ending_of(sweep / cell.directory) or _trained_alone(sweep, cell, config_dir, data_dir)
-                endings[cell.directory] = ended
+                ended = ending_of(sweep / cell.directory)
+                endings[cell.directory] = ended or (yield from _trained_alone(sweep, cell, config_dir, data_dir))
         if all(ending_of(sweep / name) for name in experiments):
             remove_stack(sweep, cells[0].stack)
     return endings
@@ -152,7 +172,7 @@ def _experiments(
 _loaded: Final[dict[str, "Experiment"]] = {}
 
 
-def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]) -> None:
+def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]) -> Training[None]:
     """Train a stack, or resume it. An error that it raises ends all of its cells."""
     from lossrun.records import recorded
     from lossrun.training.starting.prepare import prepare_stack
@@ -165,13 +185,13 @@ def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]
             return
         prepared = prepare_stack(list(experiments.values()), runs[0].environment)
         with resume_stack(prepared, sweep, name, directories) as session:
-            _train(session)
+            yield from _train(session)
     elif all(ending_of(sweep / directory) is None for directory in directories):
         with begin_stack(prepare_stack(list(experiments.values())), sweep, name, directories) as session:
-            _train(session)
+            yield from _train(session)
 
 
-def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: Path) -> Ended:
+def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: Path) -> Training[Ended]:
     """Raise LockedError where another process trains the cell."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
@@ -193,11 +213,11 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
                     return Ended("finished")
                 prepared = prepare(load_experiment(resumable.reading, data_dir), resumable)
                 with resume_at(prepared, resumable, lambda _path, _reason: None, lambda _text: None) as session:
-                    _train(session)
+                    yield from _train(session)
         else:
             reading = from_mapping(cell.config, config_dir, name=cell.directory)
             with begin(prepare(load_experiment(reading, data_dir)), sweep, cell.directory) as session:
-                _train(session)
+                yield from _train(session)
     except LockedError:
         raise
     except Exception as error:
@@ -218,12 +238,12 @@ def _ended_by(error: Exception) -> Ended:
     return Ended("failed", "".join(traceback.format_exception(error)))
 
 
-def _train(session: "Session") -> None:
+def _train(session: "Session") -> Training[None]:
     from lossrun.training.loop import train
     from lossrun.training.process.isolation import isolated
     from lossrun.training.process.stopping import listening
 
-    # No caller sees the events, so torch's state need not be restored for each of them.
+    # Nobody computes anything between two events, so torch's state need not be restored for each of them.
     with listening() as asked, isolated(session.stream):
         for _ in train(session, asked):
-            pass
+            yield

@@ -1,10 +1,13 @@
 """What is refused of `--ray` before Ray is asked, and before anything is written."""
 
+import math
+import re
 import socket
 import sys
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,12 @@ from lossrun import train
 from lossrun.errors import UsageError
 from lossrun.sweeping.ray_cluster import Cluster, connect
 from tests.cli.conftest import Run
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "local"])
+def test_an_address_of_another_kind(address: str) -> None:
+    with pytest.raises(UsageError, match=f"--ray {address}: a "):
+        connect(address)
 
 
 @pytest.mark.parametrize("address", ["head", "head:x", "auto:"])
@@ -54,7 +63,57 @@ def test_what_is_asked_of_ray_for_each_task(
         assert tasks.threads == threads
     ((limits,)) = asked
     assert (limits["num_cpus"], limits["num_gpus"]) == (cpus, gpus)
-    assert limits["max_retries"] > 0
+    assert limits["max_retries"] == 0  # a task that is lost is submitted again, with its newest state
+
+
+def node(cpus: float, gpus: float, *, alive: bool = True) -> dict[str, Any]:
+    return {"Alive": alive, "Resources": {"CPU": cpus} | ({"GPU": gpus} if gpus else {})}
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "text"),
+    [
+        (4, 0, ""),
+        (1, 0.25, ""),
+        (2, 2, ""),
+        (5, 0, "--cpus 5: no node of the cluster at auto has more than 4 CPUs"),
+        (math.nan, 0, "--cpus nan: no node of the cluster at auto has more than 4 CPUs"),
+        (1, 3, "--gpus 3: no node of the cluster at auto has more than 2 GPUs"),
+        (4, 1, "--cpus 4 --gpus 1: no node of the cluster at auto has as many CPUs and GPUs together"),
+        (1, 1.5, "--gpus 1.5: Ray gives a task a part of one GPU, or whole ones"),
+    ],
+)
+def test_a_task_has_to_fit_onto_a_node(monkeypatch: pytest.MonkeyPatch, cpus: float, gpus: float, text: str) -> None:
+    left: list[str] = []
+    there = [node(4, 0), node(2, 2), node(64, 8, alive=False)]
+    fake = SimpleNamespace(init=lambda **_: None, nodes=lambda: there, shutdown=lambda: left.append("left"))
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    if not text:
+        assert connect("auto", cpus, gpus) == Cluster("auto", cpus, gpus)
+        assert not left
+        return
+    with pytest.raises(UsageError, match=re.escape(text)):
+        connect("auto", cpus, gpus)
+    assert left or gpus == 1.5, "it is still connected"
+
+
+def test_another_version_of_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        raise RuntimeError(
+            "Version mismatch: The cluster was started with:\n    Ray: 2.1\n    Python: 3.12\nThis one: 2.2"
+        )
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(UsageError, match=r"Version mismatch: .* Ray: 2\.1 Python: 3\.12 This one: 2\.2"):
+        connect("auto")
+
+
+def test_a_cluster_that_the_environment_names_is_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free.getsockname()[1]}")
+    with pytest.raises(UsageError, match="no program answers there"):
+        connect("auto")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
-"""A sweep on a real Ray cluster of two nodes, both on the loopback of this machine, one of which is killed."""
+"""A sweep on a real Ray cluster of four nodes on the loopback of this machine, two of which are killed.
+
+What a node sees of the sweep depends on its current folder: the sweep is in `/proc/self/cwd/begun`. One of the nodes
+that are killed shares the folder with the process that runs the sweep, the others have scratch folders of their own.
+"""
 
 import json
 import os
@@ -7,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,12 +29,13 @@ from tests.sweeping.test_course import losses, made
 
 # Takes long until it is told otherwise, so that there is time to kill a node.
 OWN = """
-import os, ray, time
+import os, ray, tempfile, time
 
 def squared(outputs, targets):
     if ray.is_initialized():
         with open(os.environ["ASKED"], "a") as file:
-            print(ray.get_runtime_context().get_assigned_resources()["GPU"], file=file)
+            asked = ray.get_runtime_context().get_assigned_resources()["GPU"]
+            print(asked, os.environ["CUDA_VISIBLE_DEVICES"], tempfile.gettempdir(), file=file)
         if not os.path.exists(os.environ["KILLED"]):
             time.sleep(0.1)
     return (outputs - targets).square().mean(dim=1)
@@ -42,24 +47,32 @@ LOOPBACK = """
 import ray._private.services as services
 services.get_node_ip_address = lambda *_, **__: "127.0.0.1"
 """
-# Two nodes with a CPU each, and a GPU, as far as Ray knows. A line that is read kills the one that is not the head,
-# with its workers at once: they would notice the loss only after a while, and could finish their cells until then.
+# A head without CPUs, and three nodes with a CPU each, and a GPU, as far as Ray knows. The first is in the folder of
+# the sweep. A line that is read kills this one and the second, with their workers at once: they would notice the loss
+# only after a while, and could finish their cells until then.
 CLUSTER = f"""
 import os, signal, sys
 from contextlib import suppress
 {LOOPBACK}
 from ray.cluster_utils import Cluster
-there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20, num_cpus=1, num_gpus=1)
-cluster = Cluster(initialize_head=True, head_node_args=dict(include_dashboard=False, **there))
-node = cluster.add_node(**there)
+there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20)
+os.chdir("/")
+cluster = Cluster(initialize_head=True, head_node_args=dict(include_dashboard=False, num_cpus=0, **there))
+nodes = []
+for folder in sys.argv[1:]:
+    os.chdir(folder)
+    there["env_vars"] = {{"TMPDIR": folder + "/scratch"}}
+    nodes.append(cluster.add_node(num_cpus=1, num_gpus=1, wait=False, **there))
+cluster.wait_for_nodes()
 print(cluster.address, flush=True)
-raylet = node.all_processes["raylet"][0].process.pid
 for _ in sys.stdin:
-    workers = open(f"/proc/{{raylet}}/task/{{raylet}}/children").read().split()
-    cluster.remove_node(node, allow_graceful=False)
-    for worker in workers:
-        with suppress(ProcessLookupError):
-            os.kill(int(worker), signal.SIGKILL)
+    for node in nodes[:2]:
+        raylet = node.all_processes["raylet"][0].process.pid
+        workers = open(f"/proc/{{raylet}}/task/{{raylet}}/children").read().split()
+        cluster.remove_node(node, allow_graceful=False)
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(int(worker), signal.SIGKILL)
     print("killed", flush=True)
 cluster.shutdown()
 """
@@ -85,9 +98,11 @@ def environment(unavailable: Callable[[str], NoReturn]) -> Iterator[dict[str, st
 
 
 @contextmanager
-def cluster(environment: dict[str, str]) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The address of its head, and what kills a node."""
-    program = [sys.executable, "-c", CLUSTER]
+def cluster(environment: dict[str, str], folders: Sequence[Path]) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The address of its head, and what kills two nodes. `folders`: the current folders of the nodes."""
+    for folder in folders:
+        (folder / "scratch").mkdir(parents=True)
+    program = [sys.executable, "-c", CLUSTER, *map(str, folders)]
     with subprocess.Popen(
         program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
@@ -106,7 +121,7 @@ def cluster(environment: dict[str, str]) -> Iterator[tuple[str, Callable[[], Non
 
 def started(folder: Path, environment: dict[str, str], *options: str) -> "subprocess.Popen[str]":
     program = f"{LOOPBACK}\nfrom lossrun.cli import main\nmain()"
-    words = ["sweep", "c.yaml", "--data-dir", str(folder), "--quiet", *options]
+    words = ["sweep", str(folder / "c.yaml"), "--data-dir", str(folder), "--quiet", *options]
     return subprocess.Popen(
         [sys.executable, "-c", program, *words],
         cwd=folder,
@@ -122,37 +137,47 @@ def epochs_done(runs: Path) -> list[int]:
     return [len(path.read_bytes().splitlines()) for path in runs.glob("2*/*/history.jsonl")]
 
 
-def test_no_cell_is_lost_with_a_node(environment: dict[str, str], tmp_path: Path) -> None:
+def refusal(process: "subprocess.Popen[str]") -> str:
+    """The one message of a command that begins nothing."""
+    out, err = process.communicate()
+    assert process.returncode == 2, err
+    assert err.count("error:") == 1
+    assert out == ""
+    return " ".join(err.split())
+
+
+def test_no_cell_is_lost_with_two_nodes(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(OWN)
     asked, killed = tmp_path / "asked.txt", tmp_path / "killed"
-    environment |= {"ASKED": str(asked), "KILLED": str(killed)}
+    environment |= {"ASKED": str(asked), "KILLED": str(killed), "TMPDIR": str(tmp_path / "scratch")}
     (tmp_path / "c.yaml").write_text(json.dumps(CONFIG))
-
-    # As long as there is no cluster: one message, and nothing is begun.
-    process = started(tmp_path, environment, "--ray", "auto")
-    _, err = process.communicate()
-    assert process.returncode == 2
-    assert err.count("error:") == 1
-    assert "--ray auto: there is no cluster to connect to" in err
-    assert not (tmp_path / "runs").exists()
-
-    with cluster(environment) as (address, kill_a_node):
-        process = started(tmp_path, environment, "--ray", address, "--gpus", "0.5")
-        while process.poll() is None and sum(count >= 2 for count in epochs_done(tmp_path / "runs")) < 2:
+    text = refusal(started(tmp_path, environment, "--ray", "auto"))
+    assert "--ray auto: there is no cluster to connect to" in text
+    folders = [tmp_path, tmp_path / "node", tmp_path / "other node"]
+    with cluster(environment, folders) as (address, kill_two_nodes):
+        too_much = started(tmp_path, environment, "--ray", address, "--gpus", "2")
+        options = ("--ray", address, "--gpus", "0.5", "--runs-dir", "/proc/self/cwd/begun")
+        process = started(tmp_path, environment, *options)
+        while process.poll() is None and sum(count >= 2 for count in epochs_done(tmp_path / "begun")) < 3:
             time.sleep(0.05)
-        kill_a_node()  # while both are in the middle of a cell
+        kill_two_nodes()  # while all of them are in the middle of a cell
         killed.touch()
+        assert f"--gpus 2: no node of the cluster at {address} has more than 1 GPUs" in refusal(too_much)
         out, err = process.communicate()
     assert process.returncode == 0, err
-    (path,) = (tmp_path / "runs").glob("2*")
+    assert not (tmp_path / "runs").exists(), "something was begun by a command that was refused"
+    (path,) = (tmp_path / "begun").glob("2*")
     sweep = SweepDirectory(path)
-    assert out == f"{Path('runs') / sweep.name}\n"
+    assert out == f"/proc/self/cwd/begun/{sweep.name}\n"
     events = [event for cell in read_plan(sweep) for event in ledger.read(RunDirectory(sweep.run(cell)).ledger_path)]
     assert [event["event"] for event in events].count("finished") == 4
     resumed = [event["step"] for event in events if event["event"] == "resumed"]
-    assert resumed, "no cell was in progress on the node that was killed"
+    assert len(resumed) == 2, "not both cells of the nodes that were killed went on"
     assert min(resumed) > 0
-    assert set(asked.read_text().split()) == {"0.5"}
+    lines = {tuple(line.split(maxsplit=2)) for line in asked.read_text().splitlines()}
+    assert {line[:2] for line in lines} == {("0.5", "0")}
+    assert {line[2] for line in lines} == {str(folder / "scratch") for folder in folders}
+    assert not any((folder / "begun").exists() for folder in folders[1:])
     here = made(from_mapping(dict[str, Any](CONFIG), tmp_path), tmp_path / "here")
     run_sweep(here, data_dir=tmp_path, jobs=1)
     assert losses(sweep) == losses(here)

@@ -16,14 +16,14 @@ from lossrun.experiment import Experiment, load_experiment
 from lossrun.records import checkpoints, ledger, recorded
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
-from lossrun.records.sweep_directory import stack_directory
+from lossrun.records.sweep_directory import holding_stack, stack_directory
 from lossrun.training import finish, saving
 from lossrun.training.loop import train
 from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
 from lossrun.training.starting.prepare import prepare_stack
 from lossrun.training.starting.resumable import resuming
-from lossrun.training.starting.stacks import begin_stack, has_left, held, is_begun, resume_stack
+from lossrun.training.starting.stacks import begin_stack, has_left, is_begun, resume_stack
 from tests.training.conftest import REGRESSION, KilledError, Laboratory, assert_same_bits, newest, rows
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ class Stack:
             opened = resume_stack(prepare_stack(list(self.members.values()), environment), self.folder, NAME, names)
         else:
             opened = begin_stack(prepare_stack(list(self.members.values())), self.folder, NAME, names)
-        with suppress(KilledError, StoppedError), held(self.folder, NAME), opened as session:
+        with suppress(KilledError, StoppedError), holding_stack(self.folder, NAME), opened as session:
 
             def asked() -> Request | None:
                 if session.position.step == kill_at:
@@ -242,7 +242,7 @@ def test_the_members_of_a_running_stack_are_locked(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "stack", SGD)
     names = list(stack.members)
     prepared = prepare_stack(list(stack.members.values()))
-    with held(stack.folder, NAME), begin_stack(prepared, stack.folder, NAME, names):
+    with holding_stack(stack.folder, NAME), begin_stack(prepared, stack.folder, NAME, names):
         assert recorded.load(stack.run("usual").path).status == "running"
         with pytest.raises(LockedError), resuming(stack.run("usual").path):
             pass
@@ -329,7 +329,7 @@ def test_it_is_saved_at_most_once_a_second(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(checkpoints, "save", noted)
     names = list(stack.members)
     prepared = prepare_stack(list(stack.members.values()))
-    with held(stack.folder, NAME), begin_stack(prepared, stack.folder, NAME, names) as session:
+    with holding_stack(stack.folder, NAME), begin_stack(prepared, stack.folder, NAME, names) as session:
         monkeypatch.setattr(saving.time, "perf_counter", lambda: 0.4 * session.position.step)
         session.saved = 0.0, 0.0
         for _ in train(session, lambda: None):

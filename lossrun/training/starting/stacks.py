@@ -40,15 +40,6 @@ from lossrun.training.state import cut_out, restore
 MORE_MEMORY: Final = "close other programs, or resume on a machine with more memory"
 
 
-@contextmanager
-def held(sweep: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a stack. Raises LockedError if another process trains it."""
-    folder = stack_directory(sweep, name)
-    folder.mkdir(parents=True, exist_ok=True)
-    with writing(folder):
-        yield
-
-
 def is_begun(sweep: Path, name: str) -> bool:
     """Return whether the stack has a checkpoint."""
     return bool(checkpoints.candidates(stack_directory(sweep, name)))
