@@ -26,6 +26,21 @@ def named_path(text: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111  # Path.expanduser raises RuntimeError instead
 
 
+def is_there(path: Path | str) -> bool:
+    """Return whether something has this name, a link that leads nowhere included.
+
+    What cannot be looked at is there: a failing disk or a stale handle of a file server must not make a run disappear
+    from a listing, or a file look as if it had never been written. Reading it then says what is wrong.
+    """
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno not in _ABSENT
+    except ValueError:  # a NUL in a name
+        return False
+    return True
+
+
 def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading bytes.
 
@@ -95,6 +110,8 @@ def read_at_most(path: Path, most: int) -> bytes:
         os.close(descriptor)
 
 
+# Errors that say that there is nothing; the last one, that a folder of somebody else lets nobody in.
+_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES})
 # Without waiting for a pipe; O_BINARY is of Windows.
 _FLAGS: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 

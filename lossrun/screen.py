@@ -15,6 +15,7 @@ from lossrun.catalog.declaration import Layer
 from lossrun.catalog.schedules import moves
 from lossrun.config.config import Best
 from lossrun.experiment import Experiment
+from lossrun.files import is_there
 from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.facts import facts
@@ -140,7 +141,7 @@ def _event_files(session: Session, folder: Path | None) -> Iterator[Callable[[Se
     # A resumed run may have been trained without event files, and its history may have been cut. So the curves are
     # written again from the history, without gaps and without epochs that are trained again.
     run = session.run
-    so_far = history.read(run.history_path).rows if run.history_path.exists() else ()
+    so_far = history.read(run.history_path).rows if is_there(run.history_path) else ()
     with EventFiles(folder / run.name, session.config.seeds) as files:
         guarded(lambda: add_history(files, so_far, ledger.read(run.ledger_path)))
         yield lambda rows: guarded(lambda: files.add(rows))

@@ -106,8 +106,10 @@ def _newest(files: RunDirectory, run: RecordedRun) -> "Checkpoint":
 def _described(path: Path, seed: int | None) -> SavedFile | None:
     try:
         size = path.lstat().st_size
-    except OSError:  # it does not exist yet, or its writer has just removed it
+    except FileNotFoundError:  # it does not exist yet, or its writer has just removed it
         return None
+    except OSError:
+        size = 0  # reading the header says why
     try:
         header = headers.metadata(path)
     except CheckpointError as error:

@@ -85,7 +85,7 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
                 if lost := readings.lost_history(run):
                     problems.append(f"{run.name} {lost}")
                 rows.append(_row(run, now or datetime.now(UTC), text))
-            except RunError as error:
+            except (RunError, OSError) as error:
                 problems.append(str(error))
     return Listing(tuple(rows), tuple(problems))
 

@@ -3,7 +3,6 @@
 `training/starting/replaying.py` trains again.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isnan
@@ -12,6 +11,7 @@ from typing import Any
 
 from lossrun.analysis.values.readings import lost_history
 from lossrun.errors import CheckpointError, RunError
+from lossrun.files import is_there
 from lossrun.records import best_weights, checkpoints, ledger, predictions
 from lossrun.records.files.edits import differences
 from lossrun.records.provenance import prepared
@@ -90,9 +90,9 @@ def file_checks(run: RecordedRun) -> Iterator[Check]:
         yield Check(path.name, _problem_of(path, belonging), "digest, tensors, run, config, history")
     if run.finished is not None:
         yield from _end_checks(run, files)
-    if os.path.lexists(files.preparation_path):
+    if is_there(files.preparation_path):
         yield Check(files.preparation_path.name, _raised(lambda: prepared.of_run(run)), "digest")
-    if os.path.lexists(files.source):
+    if is_there(files.source):
         yield Check(f"{files.source.name}/", _raised(lambda: check_copies(run)), "digests of your own modules")
 
 
@@ -107,7 +107,7 @@ def _end_checks(run: RecordedRun, files: RunDirectory) -> Iterator[Check]:
     if finished.get("best_weights"):
         problem = _raised(lambda: best_weights.of_run(files, [finished], None))
         yield Check(finished["best_weights"], problem, "digest, seeds, best epochs")
-    if finished.get("predictions") and os.path.lexists(files.predictions_path):
+    if finished.get("predictions") and is_there(files.predictions_path):
         problem = _raised(lambda: predictions.read(files.predictions_path, finished["predictions"]))
         yield Check(files.predictions_path.name, problem, "digest")
     yield Check("best epochs", _wrong_best(run, finished), "those of the history")

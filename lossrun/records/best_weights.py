@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.errors import CheckpointError
+from lossrun.files import is_there
 from lossrun.records import checkpoints
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.run_directory import RunDirectory
@@ -50,7 +51,7 @@ def of_run(run: RunDirectory, events: Sequence[Mapping[str, Any]], state: Checkp
     if finished and named:
         expected = _expected(finished["seeds"])
         path = run.checkpoints / Path(named).name
-        if path.is_file():
+        if is_there(path):
             return _agreeing(in_file(path), expected, path.name)
         if state is not None and _is_new(state):
             return _agreeing(in_checkpoint(state), expected, f"{path.name} is missing, and the newest checkpoint")
@@ -101,7 +102,7 @@ def in_old_files(run: RunDirectory, expected: Mapping[int, tuple[int, int]]) -> 
     found: dict[int, BestWeights] = {}
     for seed, (epoch, step) in expected.items():
         path = run.best_weights_path(seed)
-        if not epoch or not path.is_file():
+        if not epoch or not is_there(path):
             continue
         file = checkpoints.read(path)
         actual = tuple(file.metadata.get(key) for key in ("seed", "epoch", "step"))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError
-from lossrun.files import open_regular
+from lossrun.files import is_there, open_regular
 from lossrun.records import formats
 from lossrun.records.files import strict_json
 from lossrun.records.files.shapes import each, list_of, record, text, whole
@@ -32,7 +32,7 @@ def candidates(directory: Path) -> list[Path]:
     try:
         return newest_first(directory.iterdir())
     except OSError as error:
-        if not os.path.lexists(directory):
+        if not is_there(directory):
             return []
         raise CheckpointError(f"{directory}: cannot be read ({error.strerror or error}); expected a folder") from error
 

@@ -12,7 +12,7 @@ from typing import Any
 from lossrun.errors import CheckpointError, RunError
 from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
-from lossrun.records.files.contents import content_if_there
+from lossrun.records.files.contents import content_if_there, length_of
 from lossrun.records.files.digests import Beginning, Marked, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
 
@@ -128,7 +128,7 @@ def cut(path: Path, length: int) -> int:
     Raises:
         CheckpointError: If the file is shorter, so that rows of the checkpoint are lost.
     """
-    size = path.stat().st_size if path.exists() else 0
+    size = length_of(path)
     if size < length:
         raise CheckpointError(
             f"{path} has {size} bytes, but it had {length} when the checkpoint was written: "

@@ -54,7 +54,7 @@ def superfluous(
                 spare = _spare_checkpoints(run, keep_best=keep_best)
                 why += [_checkpoints_text(len(spare), keep_best=keep_best)] if spare else []
                 files += spare
-        except RunError as error:
+        except (RunError, OSError) as error:
             passed_over.append(f"{run.name} was skipped: {error}")
             continue
         if files:

@@ -151,12 +151,18 @@ def is_ours(run: Path) -> bool:
     """Return whether lossrun wrote the run's run.json, because other tools have files of that name.
 
     If it is damaged, the ledger tells.
+
+    Raises:
+        RunError: If neither can be read.
     """
+    path = RunDirectory(run).run_json
     try:
-        return is_run(run) and "lossrun" in strict_json.loads(read_regular(RunDirectory(run).run_json))
-    except (OSError, ValueError, TypeError):
+        return is_run(run) and "lossrun" in strict_json.loads(read_regular(path))
+    except (OSError, ValueError, TypeError) as error:
         with suppress(RunError):
             return ledger.recorded_config(ledger.read(RunDirectory(run).ledger_path)) is not None
+        if isinstance(error, OSError):
+            raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
         return False
 
 

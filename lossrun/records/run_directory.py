@@ -1,12 +1,12 @@
 """Name the files of a run directory, and create one."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lossrun.files import is_there
 from lossrun.records import names
 from lossrun.records.files import config_file, durable, new_directories, strict_json
 
@@ -137,7 +137,7 @@ def all_runs(runs_dir: Path) -> list[Path]:
 def is_run(path: Path | str) -> bool:
     """Return whether the two files exist that every run has. A config alone may belong to anything.
 
-    The files may be damaged, or links that lead nowhere; reading the run then raises an error.
+    The files may be damaged, links that lead nowhere, or on a disk that fails; reading the run then raises an error.
     """
     return not missing_files(path)
 
@@ -145,4 +145,4 @@ def is_run(path: Path | str) -> bool:
 def missing_files(path: Path | str) -> list[str]:
     """Return the names of the files that every run has and that do not exist here."""
     # Creating path objects would take too long for a listing of thousands of runs.
-    return [name for name in ("config.yaml", "run.json") if not os.path.lexists(f"{path}/{name}")]
+    return [name for name in ("config.yaml", "run.json") if not is_there(f"{path}/{name}")]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE, read_regular
+from lossrun.files import LARGE, is_there, read_regular
 from lossrun.records import formats, ledger, recorded
 from lossrun.records.files import strict_json
 from lossrun.records.files.digests import Marked, PrefixDigest, of_text, with_unix_lines
@@ -39,7 +39,7 @@ def summed_up(path: Path) -> RecordedRun:
 def _finished(path: Path) -> RecordedRun | None:
     """Return a run that finished in one go, if its files are what was written; else None."""
     folder = os.fspath(path)
-    if os.path.lexists(f"{folder}/owner.json"):
+    if is_there(f"{folder}/owner.json"):
         return None  # somebody writes it, or died
     lines = with_unix_lines(read_regular(f"{folder}/ledger.jsonl", LARGE)).splitlines(keepends=True)
     ledger.check_digests(f"{folder}/ledger.jsonl", lines)

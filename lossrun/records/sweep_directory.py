@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE
+from lossrun.files import LARGE, is_there
 from lossrun.records import ledger, names, sweep_formats
 from lossrun.records.files import config_file, digests, durable, json_lines, new_directories
 from lossrun.records.files.contents import content
@@ -223,7 +223,9 @@ def extend_plan(sweep: SweepDirectory, cells: Sequence[PlannedCell], event: str,
 
 def is_sweep(path: Path | str) -> bool:
     """Return whether the two files exist that every sweep has."""
-    return os.path.lexists(f"{path}/sweep.yaml") and os.path.lexists(f"{path}/plan.jsonl")
+    files = [f"{path}/{name}" for name in ("sweep.yaml", "plan.jsonl")]
+    # Where not even one of them can be looked at, the whole folder cannot, and it counts as a run.
+    return all(map(is_there, files)) and any(map(os.path.lexists, files))
 
 
 def all_sweeps(runs_dir: Path) -> list[Path]:

@@ -1,12 +1,16 @@
-"""A folder, a pipe, a socket, a link or an unreadable file in the place of any file: readers say so, and never wait."""
+"""A folder, a pipe, a socket, a link or an unreadable file in the place of any file: readers say so, and never wait.
 
+Or a file is as it was, but the disk fails, or the file server forgot it.
+"""
+
+import errno
 import os
 import re
 import shutil
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import chdir, contextmanager
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -15,6 +19,7 @@ from unittest import mock
 
 from lossrun.records import checkpoints
 from tests.crash import inline_pool
+from tests.crash.failing_reads import failing
 from tests.crash.in_process import Said, problem_of, run
 from tests.crash.outcomes import Outcome, share_of
 
@@ -80,6 +85,8 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "a link to another folder": lambda path: path.symlink_to(outside_of(path) / "folder"),
     "unreadable": lambda path: (path.touch(), path.chmod(0)),
 }
+# What looking at the file ends in.
+FAILURES: dict[str, int] = {"on a failing disk": errno.EIO, "with a stale handle": errno.ESTALE}
 
 
 def attack(_: Path, share: float, seed: int) -> Iterator[Outcome]:
@@ -96,27 +103,47 @@ def attacked(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
     cases = [
         (place, kind, command)
         for place, commands in places.items()
-        for kind in KINDS
+        for kind in (*KINDS, *FAILURES)
         for command in commands
         if not (place.suffix == "" and kind == "a folder")  # it is one
     ]
+    whole = next(iter(places)).parent  # a run
+    cases += [(whole, kind, command) for kind in FAILURES for command in RUN_COMMANDS]
     for place, kind, command in share_of(cases, share, seed):
         if command not in undamaged:
             undamaged[command] = afresh(pristine, tried, command)
         copy(pristine, tried)
         path = tried / place
-        if path.is_dir():
-            shutil.rmtree(path)
+        disk: AbstractContextManager[None] = nullcontext()
+        if kind in FAILURES:
+            disk = failing(path, FAILURES[kind])
         else:
-            path.unlink(missing_ok=True)
-        KINDS[kind](path)
-        said = limited(command, tried, as_nobody=kind == "unreadable")
+            replace(path, kind)
+        with disk:
+            said = limited(command, tried, as_nobody=kind == "unreadable")
         yield Outcome(
-            f"{kind} as {place}: {' '.join(command)}", problem(command, said, place, tried, undamaged[command])
+            f"{place}, {kind}: {' '.join(command)}",
+            problem(command, said, names_of(pristine, place), tried, undamaged[command]),
         )
 
 
-def problem(command: Sequence[str], said: Said, place: Path, tried: Path, undamaged: Said) -> str:
+def replace(path: Path, kind: str) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    KINDS[kind](path)
+
+
+def names_of(pristine: Path, place: Path) -> list[str]:
+    """Return the words that tell of a file; of a folder also the names of the files in it."""
+    inside = sorted((pristine / place).iterdir()) if (pristine / place).is_dir() else []
+    # A cell of a sweep that is no folder is one that has not begun.
+    of_sweep = ("damaged", "1 of 3 cells", "2 of 3 cells", "2/3") if place.parts[1].endswith("swept") else ()
+    return [place.name, *(path.name for path in inside if path.suffix), *of_sweep]
+
+
+def problem(command: Sequence[str], said: Said, told: Sequence[str], tried: Path, undamaged: Said) -> str:
     """Return what is wrong with how a command took it; "" if it said so, or did what it does without that file."""
     a_cell_failed = command == ("resume", "swept") and said.code == 1 and "Traceback" not in said.err
     if not a_cell_failed and (found := problem_of(said)):
@@ -129,12 +156,9 @@ def problem(command: Sequence[str], said: Said, place: Path, tried: Path, undama
         return "it wrote where a link leads"
     if command == ("ls",) and (said.code or "second" not in said.out):
         return f"exit {said.code} without the other runs: {said.err[-300:]}"
-    # A cell of a sweep that is no folder is one that has not begun.
-    of_sweep = ("damaged", "1 of 3 cells", "2 of 3 cells", "2/3")
-    told = (place.name, *(of_sweep if place.parts[1].endswith("swept") else ()))
     if any(word in said.words for word in told) or alike(said) == alike(undamaged):
         return ""
-    return f"exit {said.code} without a word about {place.name}: {said.words[-300:]}"
+    return f"exit {said.code} without a word about {told[0]}: {said.words[-300:]}"
 
 
 def alike(said: Said) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """What is no regular file in the place of one: readers say so, nothing waits, and nothing is written through a link."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from lossrun.analysis.runs import listing
 from lossrun.errors import LossrunError, RunError
 from lossrun.records import checkpoints, history, ledger, recorded
 from lossrun.records.files import durable
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory, all_runs
 from tests.conftest import write_run
+from tests.crash.failing_reads import failing
 
 
 def bind(path: Path) -> None:
@@ -45,6 +48,19 @@ def test_a_run_that_holds_one_is_listed_and_refused_by_name(run: RunDirectory, n
     assert all_runs(run.path.parent) == [run.path]
     with pytest.raises(RunError, match=name):
         recorded.load(run.path)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE], ids=errno.errorcode.get)
+@pytest.mark.parametrize("name", ["config.yaml", "run.json", "history.jsonl", "ledger.jsonl", ""])
+def test_a_run_that_a_failing_disk_shows_in_part_is_listed_and_refused_by_name(
+    run: RunDirectory, name: str, number: int
+) -> None:
+    with failing(run.path / name, number):
+        assert all_runs(run.path.parent) == [run.path]
+        with pytest.raises(RunError, match=f"{name or run.name}.*{os.strerror(number)}"):
+            recorded.load(run.path)
+        (problem,) = listing([run.path]).problems
+    assert (name or run.name) in problem
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,6 +15,7 @@ from lossrun.analysis.values.groups import RunGroup
 from lossrun.analysis.values.paired_differences import ROUNDING
 from lossrun.analysis.values.variation import Variation
 from lossrun.catalog.declaration import Metric
+from lossrun.files import is_there
 from lossrun.records.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def variation_of(differences: "np.ndarray", rounding: float = 0.0) -> Variation 
 
 
 def _read(group: RunGroup, letter: str) -> _Kept:
-    if not all(RunDirectory(run.path).predictions_path.is_file() for run in group.members):
+    if not all(is_there(RunDirectory(run.path).predictions_path) for run in group.members):
         raise _NoItemsError(f"{letter} has no predictions.npz")  # before numpy is imported, which takes a while
     import numpy as np
 

@@ -9,6 +9,7 @@ import numpy as np
 from lossrun.catalog import Task, find
 from lossrun.catalog.declaration import Loss
 from lossrun.errors import RunError
+from lossrun.files import is_there
 from lossrun.records import predictions
 from lossrun.records.predictions import RecordedPredictions
 from lossrun.records.recorded import RecordedRun
@@ -21,7 +22,7 @@ def kept_predictions(members: Sequence[RecordedRun]) -> tuple[RecordedPrediction
     problems = []
     for run in members:
         path = RunDirectory(run.path).predictions_path
-        if run.finished is None or not path.is_file():
+        if run.finished is None or not is_there(path):
             problems.append(f"{run.name} has no predictions.npz; a run with held-out data writes it at the end")
             continue
         try:

@@ -1,12 +1,11 @@
 """Check the copies of the user's own modules that a run keeps against their digests in run.json."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lossrun.errors import RunError
-from lossrun.files import read_regular
+from lossrun.files import is_there, read_regular
 from lossrun.records.files import digests
 from lossrun.records.files.digests import DAMAGED
 from lossrun.records.provenance.source_code import recorded_source
@@ -21,7 +20,11 @@ def check_copies(run: RecordedRun) -> None:
         RunError: If a copy is not what the run was trained with.
     """
     folder = RunDirectory(run.path).source
-    if os.path.lexists(folder) and not folder.is_dir():
+    try:
+        is_other = is_there(folder) and not folder.is_dir()
+    except OSError as error:
+        raise RunError(f"cannot read {folder}: {error.strerror or error}; restore it from a copy") from error
+    if is_other:
         raise RunError(f"{folder}: not a folder; {DAMAGED}")
     for path in changed_files(run, folder):
         raise RunError(f"{path}: the content does not match its digest; {DAMAGED}")
@@ -36,10 +39,10 @@ def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
             stem = module.replace(".", "/")
             for name in (f"{stem}.py", f"{stem}/__init__.py"):
                 path = folder / name
-                if os.path.lexists(path):
+                if is_there(path):
                     if _digest(path) != digest:
                         changed.append(path)
-                elif (copies / name).is_file():
+                elif is_there(copies / name):
                     changed.append(path)
     return changed
 
