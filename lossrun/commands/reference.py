@@ -1,6 +1,5 @@
 """The manual: everything that a config may name and every command, as one page to read in a browser."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -31,7 +30,7 @@ def manual(
     """Open the manual in a browser: one page with every key, component, lint rule and command. It works offline."""
     import webbrowser
 
-    from lossrun.report.layout.console import note, stderr
+    from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.layout.files import save
     from lossrun.report.manual.page import to_html
 
@@ -45,7 +44,7 @@ def manual(
         note(stderr(), f"{path} written; open it in a browser")
         return
     typer.echo(path)
-    if sys.stdout.isatty() and webbrowser.open(path.as_uri()):
+    if stdout().is_terminal and webbrowser.open(path.as_uri()):
         note(stderr(), "opened in the browser; if nothing appears, open this file yourself")
     else:
         note(stderr(), f"open it in a browser: {path.as_uri()}")

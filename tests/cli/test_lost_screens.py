@@ -24,3 +24,5 @@ def test_a_screen_that_goes_away_does_not_end_the_run(config: Path, tmp_path: Pa
     assert shell(f"{lossrun} train config.yaml >&-") == 0
     assert [recorded.load(run).status for run in (tmp_path / "runs").iterdir()] == ["finished"] * 3
     assert shell(f"{lossrun} ls > /dev/full") == 4
+    assert shell(f"set -o pipefail; {lossrun} script config.yaml --as pytorch | true") == 141
+    assert shell(f"{lossrun} manual >&-") == 0

@@ -80,12 +80,22 @@ def be_child(request: dict[str, Any]) -> None:
     except BaseException:
         traceback.print_exc()
     finally:
-        with suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-            with open(request["report"], "x") as file:  # noqa: PTH123  # the functions of a path may be under attack
-                json.dump({"torch": "torch" in sys.modules}, file)
+        code = flushed(code)
+        # The functions of a path may be under attack.
+        with suppress(Exception), open(request["report"], "x") as file:  # noqa: PTH123
+            json.dump({"torch": "torch" in sys.modules}, file)
         os._exit(code)
+
+
+def flushed(code: int) -> int:
+    """Write what is left, as Python does at its end: where nobody takes it, the exit code is 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except Exception:
+            code = 120
+    return code
 
 
 def exit_code() -> int:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lossrun.cli import app
 from tests.crash.forks import Done, forks
 from tests.crash.outcomes import Outcome, share_of
 
@@ -36,8 +37,22 @@ COMMANDS = (
     ("list", "losses"),
     ("explain", "huber"),
     ("gc", "--yes"),
+    ("rm", "other", "--yes"),
+    ("verify", "one"),
+    ("predict", "one", "--input", "new.csv"),
+    ("export", "one", "-o", "exported"),
+    ("sweep", "config.yaml", "--over", "learning_rate=0.01,0.02", "--jobs", "1"),
+    ("find-lr", "config.yaml", "--jobs", "1"),
+    ("script", "config.yaml", "--as", "pytorch"),
+    ("manual",),
+    ("manual", "-o", "-"),
+    ("schema",),
+    ("new", "-o", "new.yaml"),
     ("--help",),
+    ("--version",),
 )
+# The network is not tried here.
+assert {command[0] for command in COMMANDS} | {"fetch"} >= {command.name for command in app.registered_commands}
 STREAMS = ("none", "closed", "full", "unread", "ascii", "latin-1", "cp1252")
 VARIABLES: tuple[dict[str, str], ...] = (
     {},
@@ -73,6 +88,7 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
         trained = folder / "trained"
         trained.mkdir()
         (trained / "config.yaml").write_text(CONFIG)
+        (trained / "new.csv").write_text(",".join("abcdefghij") + "\n" + ",".join("1234567890") + "\n")
         for name in ("one", "other"):
             done = server.run(("train", "config.yaml", "--name", name), trained)
             assert done.code == 0, done.err
