@@ -76,6 +76,7 @@ def save(directory: Path, step: int, checkpoint: Checkpoint, keep: int, *, also_
     temporary = [file for file in present if file.name.startswith(".") and file.suffix == durable.TEMPORARY_SUFFIX]
     for old in (*found, *temporary):
         if old not in kept:
+            durable.check_fences(old)
             with suppress(OSError):
                 old.unlink()
     return path
@@ -91,6 +92,7 @@ def remove(paths: Iterable[Path], but: Collection[str]) -> None:
     """Remove these files, except those whose name is in `but`. Skip files that cannot be removed."""
     for path in paths:
         if path.name not in but:
+            durable.check_fences(path)
             with suppress(OSError):
                 path.unlink()
 
@@ -107,6 +109,7 @@ def remove_after(directory: Path, step: int) -> None:
     if any(step_of(path) <= step for path in found):
         for path in found:
             if step_of(path) > step and (path.is_symlink() or not path.is_dir()):
+                durable.check_fences(path)
                 with durable.refusals_of_the_disk(path):
                     path.unlink(missing_ok=True)
 

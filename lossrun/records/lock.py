@@ -3,7 +3,9 @@
 The kernel frees the lock when its holder ends, in whatever way. The note is a separate file, because Windows does not
 let others read a locked file. Some network file systems have no locks. There the note is the lock: only one process can
 create it, and it renews the note's time every few seconds. The note can be taken over from a process of this host that
-has ended, and from one of another host that has not renewed it for minutes.
+has ended, and from one of another host that has not renewed it for minutes. That one may only have been stopped, or cut
+off from its file server, so it looks at the note before each change of a file (`durable.fenced`): once it is another's,
+it ends without writing.
 """
 
 import errno
@@ -12,9 +14,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -55,23 +58,28 @@ def writing(run: Path) -> Iterator[None]:
     """Hold the run's lock.
 
     Raises:
-        LockedError: At once, if this or another process already holds it.
+        LockedError: At once, if this or another process already holds it; and in the block, from what would change a
+            file, if another process has taken the run over.
     """
     files = RunDirectory(run)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     me = Owner(os.getpid(), socket.gethostname(), now, process_start(os.getpid()))
-    mine = _note(me)
+    only: bytes | None = None
+    fence: AbstractContextManager[None] = nullcontext()
     with durable.refusals_of_the_disk(files.lock_path):
         release = _kernel_lock(run)
         if release is None:
-            _create_note(run, _note(replace(me, heartbeat=HEARTBEAT)))
-            release = _beating(files.owner_path)
-        else:
-            durable.put(files.owner_path, mine)
+            only = _note(replace(me, heartbeat=HEARTBEAT))
+            _create_note(run, only)
+            release = _beating(files.owner_path, only)
+            fence = durable.fenced(run, partial(_check_is_ours, run, only))
     try:
-        yield
+        if only is None:
+            durable.put(files.owner_path, _note(me))
+        with fence:
+            yield
     finally:
-        _remove_note(files.owner_path)
+        _remove_note(files.owner_path, only)
         release()
 
 
@@ -135,13 +143,37 @@ def _create_note(run: Path, mine: bytes) -> None:
     )
 
 
-def _beating(path: Path) -> Callable[[], object]:
-    """Renew the time of the note from now on, and return what ends that."""
+def _check_is_ours(run: Path, mine: bytes) -> None:
+    """Check that the note is still the one that this process created.
+
+    Raises:
+        LockedError: If another process has taken the run over.
+        RunError: If the note cannot be read.
+    """
+    path = RunDirectory(run).owner_path
+    with durable.refusals_of_the_disk(path):
+        try:
+            if read_regular(path) == mine:
+                return
+        except FileNotFoundError:
+            pass
+    holder = owner(run)
+    by = f"by {in_words(holder)}" if holder else f"by somebody who removed {path}"
+    raise LockedError(
+        f"{run.name} was taken over {by}: this process did not show for minutes that it still runs; it ends without "
+        "writing anything more, and the run goes on from its last checkpoint"
+    )
+
+
+def _beating(path: Path, mine: bytes) -> Callable[[], object]:
+    """Renew the time of the note from now on, as long as it is ours, and return what ends that."""
     ended = threading.Event()
 
     def renew() -> None:
         while not ended.wait(HEARTBEAT):
             with suppress(OSError):
+                if read_regular(path) != mine:
+                    return
                 os.utime(path)
 
     threading.Thread(target=renew, name="lossrun-heartbeat", daemon=True).start()
@@ -163,10 +195,16 @@ def _is_silent(path: Path, holder: Owner) -> bool:
             clock.unlink()
 
 
-def _remove_note(path: Path) -> None:
-    """Remove the note, or empty it. Otherwise the run would seem to be written until this process ends."""
+def _remove_note(path: Path, only: bytes | None = None) -> None:
+    """Remove the note, or empty it. Otherwise the run would seem to be written until this process ends.
+
+    `only`: the content that it must have; the note of a process that has taken the run over stays.
+    """
     try:
-        path.unlink(missing_ok=True)
+        if only is None or read_regular(path) == only:
+            path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        pass
     except OSError:
         with suppress(OSError):
             os.truncate(path, 0)

@@ -115,6 +115,7 @@ def remove(what: Removable) -> int:
                 )
             if what.files:
                 return _remove_files(path, what.files)
+            durable.check_fences(path)
             # The rename is one step: if the removal is killed, gc finds the rest under the hidden name.
             hidden = durable.hidden(path)
             if os.name == "posix":
@@ -188,6 +189,7 @@ def _remove_files(run: Path, files: Sequence[Path]) -> int:
             checkpoints.read(best)
     removed = 0
     for file in files:
+        durable.check_fences(file)
         size = size_of(file)
         file.unlink(missing_ok=True)
         removed += size

@@ -117,6 +117,7 @@ def holding_stack(sweep: Path, name: str) -> Iterator[None]:
 
 def remove_stack(sweep: Path, name: str) -> None:
     """Remove the state that the cells of a stack share, once no cell needs it."""
+    durable.check_fences(stack_directory(sweep, name))
     shutil.rmtree(stack_directory(sweep, name), ignore_errors=True)
     with suppress(OSError):  # there are other stacks
         (sweep / STACKS).rmdir()

@@ -6,13 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from lossrun.errors import LockedError, RunError
-from lossrun.records import ledger, lock
+from lossrun.records import checkpoints, history, ledger, lock
+from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.files import durable
 from lossrun.records.status import status
+from tests.conftest import state_of
 
 HOLD = """
 import sys
@@ -151,6 +155,62 @@ def test_without_locks_a_note_of_another_host_is_taken_over_once_it_is_no_longer
             assert path.read_bytes() != note
             assert lock.owner(tmp_path).host == "elsewhere"
     assert [found.name for found in tmp_path.iterdir()] == ["lock"]
+
+
+def taken_over(run: Path) -> bytes:
+    """Put the note of a process of another host in the place of ours, as that process would."""
+    note = {"pid": 7, "host": "elsewhere", "since": "2026-11-21T01:45:00+00:00", "process_start": None}
+    (run / "owner.json").unlink()
+    (run / "owner.json").write_text(json.dumps(note))
+    return (run / "owner.json").read_bytes()
+
+
+CHANGES = {
+    "a row": lambda run: history.append(run / "history.jsonl", [{"epoch": 1}]),
+    "an event": lambda run: ledger.append(run / "ledger.jsonl", "stopped"),
+    "a cut": lambda run: durable.truncate(run / "history.jsonl", 0),
+    "a file": lambda run: durable.replace(run / "predictions.npz", b""),
+    "new files": lambda run: durable.write_all([(run / "new", b"")]),
+    "a checkpoint": lambda run: checkpoints.save(run / "checkpoints", 2, Checkpoint({}, state_of(2)), keep=2),
+    "removed checkpoints": lambda run: checkpoints.remove_after(run / "checkpoints", 1),
+    "removed files": lambda run: checkpoints.remove([run / "checkpoints/best-seed0.safetensors"], ()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_writer_whose_note_was_taken_over_changes_nothing_more(tmp_path, monkeypatch, change):
+    without_locks(monkeypatch, errno.ENOLCK)
+    (tmp_path / "checkpoints").mkdir()
+    for name in ("step-00000001-0123456789abcdef", "step-00000002-0123456789abcdef", "best-seed0"):
+        (tmp_path / "checkpoints" / f"{name}.safetensors").touch()
+    history.append(tmp_path / "history.jsonl", [{"epoch": 1}])
+    with lock.writing(tmp_path):
+        CHANGES["an event"](tmp_path)
+        theirs = taken_over(tmp_path)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with pytest.raises(LockedError, match="taken over by process 7 on elsewhere"):
+            CHANGES[change](tmp_path)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert (tmp_path / "owner.json").read_bytes() == theirs
+    CHANGES[change](tmp_path)  # which nobody forbids outside of the block
+
+
+def test_a_note_that_somebody_removed_ends_the_writer_too(tmp_path, monkeypatch):
+    without_locks(monkeypatch, errno.ENOLCK)
+    with lock.writing(tmp_path):
+        (tmp_path / "owner.json").unlink()
+        with pytest.raises(LockedError, match=r"somebody who removed .*owner\.json"):
+            CHANGES["an event"](tmp_path)
+
+
+def test_a_note_that_was_taken_over_is_not_renewed(tmp_path, monkeypatch):
+    without_locks(monkeypatch, errno.ENOLCK)
+    monkeypatch.setattr(lock, "HEARTBEAT", 0.001)
+    with lock.writing(tmp_path):
+        taken_over(tmp_path)
+        (beating,) = (thread for thread in threading.enumerate() if thread.name == "lossrun-heartbeat")
+        beating.join(timeout=60)
+        assert not beating.is_alive()
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ENOSPC])

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -21,6 +21,29 @@ NO_DIRECTORY_SYNC: Final = frozenset(
 # Bytes of a name that every file system takes: encrypted home folders (eCryptfs) allow 143, most others 255.
 _LONGEST_NAME: Final = 143
 MOST_OPEN: Final = 64  # files at a time; more are not faster, and macOS allows a process only 256
+
+# Folders, each with what raises once this process may no longer write there.
+_fences: Final[list[tuple[Path, Callable[[], object]]]] = []
+
+
+@contextmanager
+def fenced(folder: Path, check: Callable[[], object]) -> Iterator[None]:
+    """Call `check` before each change below `folder` in the block. It raises if somebody else writes there."""
+    fence = (folder.absolute(), check)
+    _fences.append(fence)
+    try:
+        yield
+    finally:
+        _fences.remove(fence)
+
+
+def check_fences(path: Path) -> None:
+    """Let the checks of all folders that hold `path` raise, before it is changed or removed."""
+    if _fences:
+        whole = path.absolute()
+        for folder, check in _fences:
+            if whole.is_relative_to(folder):
+                check()
 
 
 def hidden(path: Path) -> Path:
@@ -57,6 +80,7 @@ def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY
     opened: list[tuple[Path, BinaryIO]] = []
     try:
         for path, data in files:
+            check_fences(path)
             temporary = hidden(path)
             renames.append((temporary, path))
             with refusals_of_the_disk(path, remedy):
@@ -70,6 +94,7 @@ def replace_all(files: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REMEDY
                 _finish_writing_out(opened, remedy)
         _finish_writing_out(opened, remedy)
         for temporary, path in renames:
+            check_fences(path)
             with refusals_of_the_disk(path, remedy):
                 temporary.replace(path)
     except BaseException:
@@ -102,6 +127,7 @@ def append_all(additions: Iterable[tuple[Path, bytes]], *, remedy: str = RUN_REM
     new: dict[Path, None] = {}
     try:
         for path, data in additions:
+            check_fences(path)
             with refusals_of_the_disk(path, remedy):
                 if opened:
                     _begin_writing_out(opened[-1][1])
@@ -134,6 +160,7 @@ def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
     opened: list[BinaryIO] = []
     try:
         for path, data in files:
+            check_fences(path)
             if opened:
                 _begin_writing_out(opened[-1])
             opened.append(path.open("xb"))
@@ -150,6 +177,7 @@ def write_all(files: Iterable[tuple[Path, bytes]]) -> None:
 
 def put(path: Path, data: bytes) -> None:
     """Give `path` the content `data` in one step, without waiting for the disk. For notes of no use after a crash."""
+    check_fences(path)
     temporary = hidden(path)
     with refusals_of_the_disk(path):
         try:
@@ -162,6 +190,7 @@ def put(path: Path, data: bytes) -> None:
 
 def truncate(path: Path, length: int) -> None:
     """Cut `path` to its first `length` bytes, with fsync."""
+    check_fences(path)
     with refusals_of_the_disk(path):
         _make_ours(path)
         with path.open("r+b") as file:
