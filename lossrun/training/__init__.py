@@ -1,1 +1,1 @@
-"""An experiment becomes epochs. Begin with `loop.py`, the main path; `starting/` leads to it."""
+"""Train an experiment, epoch by epoch. Begin with `loop.py`, the main path; `starting/` leads to it."""

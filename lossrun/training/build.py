@@ -49,9 +49,10 @@ class Workplace:
 
 
 def workplace(config: Config, config_dir: Path, processes: Processes | None = None) -> Workplace:
-    """Return where the config says to train. Raises UsageError for a device or a precision that is not available.
+    """Return the device and precision that the config asks for. Raises UsageError for a device or a precision that is
+    not available.
 
-    `processes`: those that train together, each on a GPU of its own.
+    `processes`: the processes that train the run together, each on its own GPU.
     """
     name = config.device
     if name == "auto":
@@ -108,8 +109,8 @@ def parts(data: Data, place: Workplace) -> Parts:
         if part is None:
             return None
         raw = part.inputs.dtype == np.uint8
-        # Bytes stay bytes, which take a quarter of the memory, and are scaled batch by batch. torch does not take
-        # read-only arrays, such as the map of a file.
+        # Bytes stay bytes, which take a quarter of the memory, and are scaled batch by batch. torch does not accept
+        # read-only arrays, such as a memory-mapped file.
         array = np.require(part.inputs, requirements="W") if raw else data.input_scaling.apply(part.inputs, precision)
         inputs = torch.from_numpy(array).to(place.device, None if raw else place.dtype)
         if data.task == "multiclass":
@@ -193,7 +194,7 @@ def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: W
 
 
 def _check_numbers(kind: str, choice: Choice, module: nn.Module) -> None:
-    """Raise UsageError for weights on the meta device, which have a shape and no numbers."""
+    """Raise UsageError for weights on the meta device, which have a shape but no numbers."""
     empty = [name for name, tensor in (*module.named_parameters(), *module.named_buffers()) if tensor.is_meta]
     if empty:
         raise UsageError(
@@ -208,7 +209,7 @@ def _objective(config: Config, facts: DataFacts, train: Samples, place: Workplac
     if loss.is_plugin:
         function, own = own_component("loss", loss, place.config_dir)
         bound = _called("loss", loss.name, function, **own) if isinstance(function, type) else partial(function, **own)
-        # Several classes have one outcome between them; the loss of several labels or numbers is their mean.
+        # A sample of several classes has a single outcome; the loss of several labels or numbers is their mean.
         outputs = 1 if facts.task == "multiclass" else facts.target_size
         return Objective(bound, reduction=reduction, outputs_per_sample=outputs)
     declared = loss_declaration(loss)

@@ -1,8 +1,8 @@
-"""State that belongs to one metric and means nothing for another.
+"""Keep track of state that belongs to one metric and has no meaning for another.
 
-A best value, and the epochs counted since, mean nothing once another metric is watched, or the other direction, or
-another least improvement. Each checkpoint says under which criteria its state was reached; a run that is resumed under
-other criteria begins such state again. Three things watch a metric:
+A best value, and the epochs counted since, have no meaning for another metric, another direction or another least
+improvement. Each checkpoint says under which criteria its state was reached; a run that is resumed under other criteria
+begins such state again. Three things watch a metric:
 
 - `best`, which cannot change in an existing run, because the weights that another metric would have chosen are gone;
 - early stopping, with its best value, its count of epochs, and the seeds that it has stopped;
@@ -21,7 +21,7 @@ from lossrun.steps.replica import Replica
 from lossrun.training.build import best_and_stopping, plateau
 from lossrun.training.session import Session
 
-# For each of the three: its metric, mode and least improvement; None if it watches no metric.
+# For each of the three: its metric, mode and least improvement; None if it does not watch a metric.
 Criteria: TypeAlias = Mapping[str, Mapping[str, Any] | None]
 
 
@@ -36,13 +36,13 @@ def criteria(config: Config) -> dict[str, dict[str, Any] | None]:
 
 
 def criteria_of(metadata: Mapping[str, Any], before: Config, facts: DataFacts) -> Criteria:
-    """Return the criteria of a checkpoint; older versions have none, so those of `before`, the config so far."""
+    """Return the criteria of a checkpoint. Those of an older version are taken from `before`, the config so far."""
     found: Criteria = metadata.get("criteria") or criteria(resolve(before, facts))
     return found
 
 
 def renew(session: Session, reached_under: Criteria) -> list[str]:
-    """Begin again the state that belongs to other criteria than the config's, and return what to say about it.
+    """Reset the state that belongs to other criteria than the config's, and return a message about it.
 
     Seeds that early stopping has stopped go on if it would not stop them now. In the middle of an epoch they wait for
     the next one, because an epoch counts as a whole. Raises CheckpointError if `best` has changed.
@@ -57,7 +57,7 @@ def renew(session: Session, reached_under: Criteria) -> list[str]:
 
 
 def thaw(replicas: Iterable[Replica]) -> None:
-    """Let seeds train again that have been waiting for the epoch to end."""
+    """Resume seeds that have been waiting for the epoch to end."""
     for replica in replicas:
         if replica.thaws:
             replica.stopped_epoch, replica.thaws = None, False

@@ -1,4 +1,4 @@
-"""How a run ends before its time: the errors, each with the command that goes on from there."""
+"""Make the errors that end a run early, each with the command that continues from there."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from lossrun.records import checkpoints
 from lossrun.shell import run_command
 from lossrun.training.session import Session
 
-# Settings that a run can be resumed with.
+# Settings with which a run can be resumed.
 RATE: Final = "learning_rate="
 SCHEDULE: Final = "schedule="
 
 
 def stopped(error: type[StoppedError], reason: str, session: Session) -> StoppedError:
-    """Make the error that ends a run stopped by a signal. The state has been saved by then."""
+    """Make the error that ends a run after a signal. The state has already been saved."""
     step, epoch = session.position.step, min(session.position.epoch, session.config.epochs)
     last = "" if session.training else ", the last one, before the end was scored"
     return error(
@@ -37,7 +37,7 @@ def interrupted(session: Session) -> StoppedError:
 
 
 def out_of_memory(session: Session) -> OutOfMemoryError:
-    """Make the error for a lack of memory."""
+    """Make the error for too little memory."""
     return OutOfMemoryError(
         f"not enough memory after step {session.position.step}; {how_to_need_less(session.config, session.facts)} in a "
         f"new run, or close other programs; {_saved(session)}; to continue where there is more memory:\n"
@@ -92,7 +92,7 @@ def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
 
 
 def _lower_rate(session: Session, cure: Sequence[str], *, from_the_beginning: bool) -> tuple[float, str]:
-    """Return a learning rate to try instead, and what to call it.
+    """Return a learning rate to try instead, and a description of it.
 
     The rate that trained when it was tried; otherwise half the rate; or the middle of the optimizer's usual rates, if
     half the rate is still beyond these, or if the run starts again anyway.

@@ -1,4 +1,4 @@
-"""The losses of the epoch in progress, step by step, and what follows from them at its end."""
+"""Collect the losses of the epoch in progress, step by step, and compute the results at its end."""
 
 from dataclasses import dataclass, field
 
@@ -75,7 +75,7 @@ class EpochSums:
         return self.losses.gather(0, self.counted.ne(0).byte().argmax(dim=0, keepdim=True))[0]
 
     def first_bad(self, seed: int) -> int | None:
-        """Return the first step, from 1, in which the loss of the seed at this place was NaN or infinite, if in any."""
+        """Return the first step, from 1, at which the loss of the seed at this place was NaN or infinite, if any."""
         bad = (~self.losses[: len(self.samples), seed].isfinite()).nonzero()
         return int(bad[0]) + 1 if len(bad) else None
 

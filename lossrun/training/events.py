@@ -1,4 +1,4 @@
-"""What the training loop yields: progress within an epoch, each finished epoch, and the end of the run."""
+"""The events that the training loop yields: progress within an epoch, each finished epoch, and the end of the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

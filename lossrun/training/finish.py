@@ -1,4 +1,4 @@
-"""The end of a run: scores on the test data at the best and at the last weights, predictions and best weights kept."""
+"""End a run: score the test data at the best and at the last weights, and keep predictions and the best weights."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -42,7 +42,7 @@ def finish(session: Session, answer: Callable[[], None]) -> list[RunFinished]:
     """Score the held-out data, write predictions.npz and the best weights, and close the ledger, for every member.
 
     Afterwards each seed has its last weights again. `answer` is called whenever the state is as training left it. It
-    answers requests from outside, so it may stop the run.
+    answers requests from outside, and so may stop the run.
     """
     session.end_members()
     open_members = [member for member in session.members if not member.closed]
@@ -75,7 +75,7 @@ def finish(session: Session, answer: Callable[[], None]) -> list[RunFinished]:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """What is kept of each seed at its best epoch, for the held-out data.
+    """What each seed's best epoch gives for the held-out data.
 
     Attributes:
         outputs: {seed: outputs (N, K)}.
@@ -87,7 +87,7 @@ class _Kept:
 
 
 def _scored(session: Session, member: MemberRun, answer: Callable[[], None]) -> tuple[dict[str, dict[str, Any]], _Kept]:
-    """Return what the ledger says of each seed, and what is kept at its best epoch."""
+    """Return the ledger's facts of each seed, and what its best epoch gives for the held-out data."""
     facts: dict[str, dict[str, Any]] = {}
     kept = _Kept()
     most = _most_shares(session, member)
@@ -129,7 +129,7 @@ def _scored(session: Session, member: MemberRun, answer: Callable[[], None]) -> 
 
 
 def _most_shares(session: Session, member: MemberRun) -> int:
-    """Return for how many metrics to keep the shares of test samples; 0 where each seed has test samples of its own."""
+    """Return for how many metrics to keep the shares of test samples; 0 if each seed has its own test samples."""
     parts = member.replicas[0].parts
     if parts.test is None or any(replica.parts is not parts for replica in member.replicas):
         return 0
@@ -164,7 +164,7 @@ def _waiting(member: MemberRun) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _best_weights(member: MemberRun) -> tuple[Path, bytes] | None:
-    """Return the file of the best weights of every seed that has any; None where no seed has."""
+    """Return the file of the best weights of all seeds that have any; None if no seed has."""
     with_best = [replica for replica in member.replicas if replica.best.epoch]
     if not with_best:
         return None
@@ -182,9 +182,9 @@ def _best(replica: Replica) -> dict[str, Any]:
 
 
 def _predictions(session: Session, member: MemberRun, kept: _Kept) -> tuple[bytes, str] | None:
-    """Return the predictions on the held-out data, as a file's content and its digest; None without held-out data.
+    """Return the content and the digest of the file of predictions on the held-out data; None without held-out data.
 
-    A row is one sample, so where each seed has a split of its own only the first seed's predictions are kept.
+    A row is one sample, so if each seed has its own split, only the first seed's predictions are kept.
     """
     parts = member.replicas[0].parts
     samples = parts.test or parts.validation

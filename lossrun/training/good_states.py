@@ -1,8 +1,8 @@
-"""What a member of a stack ends with if it diverges: its state before the epoch that first looked bad.
+"""Keep the state with which a member of a stack ends if it diverges: its state before the epoch that first looked bad.
 
-A run by itself has it on the disk, because it saves no state that looks bad. A stack saves seldom, so it keeps a copy
-of the state in memory at the beginning of each epoch. Once an epoch of a member looks bad, its part of the copy is put
-aside. What a kill would lose is written into the stack's checkpoints as well.
+A run that trains alone has that state on disk, because it never saves a state that looks bad. A stack saves rarely, so
+it keeps a copy of the state in memory at the beginning of each epoch. Once an epoch of a member looks bad, its part of
+the copy is kept. It is also written into the stack's checkpoints, so that a kill does not lose it.
 """
 
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ def with_good_states(state: Checkpoint, session: Session) -> Checkpoint:
 
 
 def parted(state: Checkpoint) -> tuple[Checkpoint, dict[str, Checkpoint]]:
-    """Return the checkpoint of a stack without the states of its members before a bad epoch, and these."""
+    """Return the checkpoint of a stack without its members' states before a bad epoch, and these states."""
     facts: Mapping[str, dict[str, object]] = state.metadata.get(_KEY, {})
     plain = {name: array for name, array in state.tensors.items() if not name.startswith(f"{_KEY}.")}
     good = {}
@@ -115,6 +115,6 @@ def parted(state: Checkpoint) -> tuple[Checkpoint, dict[str, Checkpoint]]:
 
 
 def fitted(good: Checkpoint, run: RunDirectory) -> Checkpoint:
-    """Return the state before a bad epoch with the history as it was then, which has grown meanwhile."""
+    """Return the state before a bad epoch, with the length of the history at that time."""
     mark = history.mark_after(run.history_path, good.metadata["epoch"] - 1)
     return Checkpoint(good.tensors, {**good.metadata, "history_length": mark.length, "history": mark.facts()})

@@ -1,7 +1,7 @@
-"""Which seeds are trained together, and by which kind of step.
+"""Choose which seeds are trained together, and by which kind of step.
 
-The choice follows from rules, never from timing, and is written into run.json, so that a resumed run computes as its
-first part did.
+The choice depends on rules, never on timing, and is written into run.json, so that a resumed run computes in the same
+way as its first part.
 """
 
 from collections.abc import Sequence
@@ -34,8 +34,8 @@ from lossrun.torch_internals import can_record
 from lossrun.training import build
 from lossrun.training.process import memory
 
-# Bytes of a training step of one seed. Larger steps are not recorded: only their arithmetic takes time, and a record
-# would keep memory that the eager step gives back.
+# Bytes of a training step of one seed. Larger steps are not recorded: only their arithmetic takes time, and a recording
+# would keep memory that the eager step frees.
 LARGEST_RECORDED_STEP: Final = 2**30
 
 
@@ -45,9 +45,9 @@ class Grouping:
 
     Attributes:
         sizes: Number of seeds in each seed group, in the order of the seeds.
-        why_one_by_one: Why several seeds are not stacked; empty where they are, or where there is only one seed.
-        recorder: None for eager steps.
-        own_rates: Whether each seed of a stack has a learning rate and a weight decay of its own.
+        why_one_by_one: Why several seeds are not stacked; empty if they are, or if there is only one seed.
+        recorder: Records the steps; None for eager steps.
+        own_rates: Whether each seed of a stack has its own learning rate and weight decay.
         limited: Whether more seeds would be stacked if there were more memory.
     """
 
@@ -72,7 +72,7 @@ def choose_grouping(
     Args:
         configs: Of the runs that are trained; several are a stack.
         recorded: The sizes of the seed groups that they were started in.
-        stops_anew: Whether seeds that early stopping has stopped may go on.
+        stops_anew: Whether seeds that early stopping has stopped may continue.
     """
     config, own_rates = configs[0], have_own_rates(configs)
     batch_size = config.samples_per_step(facts.train)
@@ -84,7 +84,7 @@ def choose_grouping(
     recorder = _recorder(config, facts, replicas, place, batch_size)
     why_one_by_one = _why_not_stacked(config, facts, replicas, place, own_rates=own_rates) if len(replicas) > 1 else ""
     if not why_one_by_one and len(replicas) > 1 and stops_anew:
-        # A stack has one count of steps, by which adam and similar optimizers correct their averages.
+        # A stack has a single count of steps, with which adam and similar optimizers correct their averages.
         why_one_by_one = "seeds that had stopped continue from different steps"
     if why_one_by_one or len(replicas) == 1:
         return Grouping((1,) * len(replicas), why_one_by_one, recorder)
@@ -115,7 +115,7 @@ def have_own_rates(configs: Sequence[Config]) -> bool:
 def seed_groups(
     grouping: Grouping, replicas: Sequence[Replica], config: Config, place: build.Workplace
 ) -> list[SeedGroup]:
-    """Put each group of replicas into a `SeedStack`, or into a `LoneSeed` where seeds are trained one by one."""
+    """Put each group of replicas into a `SeedStack`, or into a `LoneSeed` if seeds are trained one by one."""
     groups: list[SeedGroup] = []
     first = 0
     for size in grouping.sizes:
@@ -133,7 +133,7 @@ def seed_groups(
 
 
 def may_be_side_by_side(grouping: Grouping, config: Config, place: build.Workplace, *, own_randomness: bool) -> bool:
-    """Return whether seeds that are not stacked may be trained at the same time: nothing that they change is shared."""
+    """Return whether seeds that are not stacked may be trained at the same time: they share nothing that changes."""
     choices = (config.model, config.loss, config.optimizer)
     ours = not own_randomness and not any(choice.is_plugin for choice in choices)
     apart = grouping.recorder is not None and grouping.recorder.apart is not None
@@ -161,7 +161,7 @@ def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_random
 def _recorder(
     config: Config, facts: DataFacts, replicas: Sequence[Replica], place: build.Workplace, batch_size: int
 ) -> Recorder | None:
-    """Return how steps are recorded; None where they are not."""
+    """Return how steps are recorded; None if they are not."""
     if config.step == "eager" or place.device.type not in ("cpu", "cuda"):
         return None
     if place.share and (why := _why_not_recorded_in_parts(config, replicas)):
@@ -169,7 +169,7 @@ def _recorder(
             raise UsageError(f"step: recorded is not supported in several processes with {why}; leave step out")
         return None
     if config.model.is_plugin or config.loss.is_plugin:
-        # The user's code may do anything, such as look at values or count its calls, so it is recorded only on request.
+        # The user's code may do anything, such as read values or count its calls, so it is recorded only on request.
         if config.step != "recorded":
             return None
     elif memory.of_a_step(config, facts, batch_size, replicas[0].weights[0].element_size()) > LARGEST_RECORDED_STEP:
@@ -179,7 +179,7 @@ def _recorder(
     if place.device.type == "cuda":
         warmed = partial(Captured, warm_up=3)
         return Recorder("captured", warmed, partial(Captured, warm_up=0), warmed, None)
-    # One pool for all records of a recorder: they are replayed one after the other.
+    # All recordings of a recorder share one pool of memory, because they are replayed one after the other.
     networks = [replica.network for replica in replicas]
     turned = not config.model.is_plugin and not config.loss.is_plugin and suits(networks[0], batch_size)
 
@@ -196,7 +196,7 @@ def _recorder(
 
 
 def _why_not_recorded_in_parts(config: Config, replicas: Sequence[Replica]) -> str:
-    """Return why steps whose batches several processes share cannot be recorded; empty where they can."""
+    """Return why steps whose batches several processes share cannot be recorded; empty if they can."""
     if config.model.is_plugin or config.loss.is_plugin:
         return "a model or a loss of your own"
     return "batch norm" if has_batch_norm(replicas[0].network) else ""
@@ -205,7 +205,7 @@ def _why_not_recorded_in_parts(config: Config, replicas: Sequence[Replica]) -> s
 def _why_not_stacked(
     config: Config, facts: DataFacts, replicas: Sequence[Replica], place: build.Workplace, *, own_rates: bool
 ) -> str:
-    """Return why these seeds must be trained one after the other; empty where they may be stacked."""
+    """Return why these seeds must be trained one after the other; empty if they may be stacked."""
     if place.share:
         return "several processes share each batch"
     reason = why_not_stacked(config, facts, own_rates=own_rates, on_gpu=place.device.type == "cuda")

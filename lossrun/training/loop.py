@@ -1,4 +1,4 @@
-"""The main path: everything that happens in training, in the order in which it happens.
+"""Train: everything that happens in training, in the order in which it happens.
 
 `train` is a generator of events. It persists, then yields: a row on screen is a row on disk. No function that it calls
 changes state behind its back: health examines and the loop acts on the findings; the loop publishes the state before it
@@ -36,7 +36,7 @@ from lossrun.training.process.stopwatch import Stopwatch
 from lossrun.training.saving import due_within_epoch, keep_rows, record, save, save_after_epoch
 from lossrun.training.session import MemberRun, Session
 
-PROGRESS_INTERVAL: Final = 0.1  # seconds; more often would cost time and show nothing more to the eye
+PROGRESS_INTERVAL: Final = 0.1  # seconds; more events would cost time and not be visible
 
 T = TypeVar("T")
 Asked = Callable[[], Request | None]
@@ -59,7 +59,7 @@ def saying_how_to_resume(function: Loop) -> Loop:
                 raise lost_process(error, session) from error
             except LossrunError:
                 raise
-            # Python, torch and the operating system each raise another error when memory runs out. A user's code may
+            # Python, torch and the operating system raise different errors when memory runs out. The user's code may
             # raise anything, even SystemExit.
             except (Exception, SystemExit) as error:
                 if ran_out_of_memory(error):
@@ -79,7 +79,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
 
     Args:
         session: The run, or the stack of runs; it is changed as training goes on.
-        asked: Called before every step: says whether a checkpoint or a stop was asked for from outside.
+        asked: Called before every step; returns a request from outside for a checkpoint or a stop, if there is one.
 
     Yields:
         `StepProgress` at most ten times a second, an `EpochRecord` for each finished epoch of each run, and at last a
@@ -119,7 +119,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
                 yield StepProgress(position.epoch, session.step_in_epoch, steps_per_epoch)
 
         _answer(asked(), session)
-        # Reading the sums waits for the device: only now is the training part of the epoch over.
+        # Reading the sums waits for the device, so the training part of the epoch ends only now.
         measured = read_sums(sums)
         session.stopwatch.training_done()
         validation = _unless_stopped(session, asked, session.validate)
@@ -151,7 +151,7 @@ def _after_epoch(
     floors: KnownFloors,
     outputs: Mapping[int, StackOutputs],
 ) -> EpochRecord:
-    """Judge the seeds of one member by what the epoch measured, and write its rows.
+    """Judge the seeds of one member by the epoch's measurements, and write its rows.
 
     Raises:
         DivergedError: The lone run ends because a seed has diverged. A member of a stack only leaves the stack.
@@ -193,7 +193,7 @@ def _after_epoch(
 
 
 def _unfit_outputs(error: BaseException, session: Session) -> str:
-    """Say that the user's own model gives outputs that lossrun's loss refuses, which a first batch did not show."""
+    """Report that lossrun's loss refuses an output of the user's own model, which did not show on the first batch."""
     model = session.config.model
     return f"model: {model.name}: {error}" if model.is_plugin and isinstance(error, ValueError) else ""
 
@@ -213,7 +213,7 @@ def _answer(request: Request | None, session: Session) -> None:
 
 
 def _unless_stopped(session: Session, asked: Asked, work: Callable[[], T]) -> T:
-    """Do what may take long and changes no state. A stop that interrupts it is heeded as if it had come before."""
+    """Run a long computation that changes no state. A stop that interrupts it counts as if it had come before."""
     generator = generator_state(session.device)
     try:
         return work()

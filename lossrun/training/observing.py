@@ -1,4 +1,4 @@
-"""What an epoch showed of each seed, put into the value that `health/examine.py` judges."""
+"""Collect what an epoch showed of each seed, in the form that `health/examine.py` judges."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ class KnownFloors:
     tried: dict[Settings, float] = field(default_factory=dict)
 
     def of(self, replica: Replica) -> Floors | None:
-        """Return the floors of the seed's training data; None where a user's own loss fails on them."""
+        """Return the floors of the seed's training data; None if the user's own loss fails on them."""
         key = id(replica.parts)  # seeds with the same data share them
         if key not in self.by_parts:
             self.by_parts[key] = self._computed(replica)
@@ -101,7 +101,7 @@ class KnownFloors:
     def trial(self, session: Session, replica: Replica) -> Callable[[Sequence[Settings]], Mapping[Settings, float]]:
         """Return a function that tries settings for a seed. No settings are tried for a second seed.
 
-        In a stack nothing is tried: many values of a sweep do poorly, and the sweep itself tries others.
+        In a stack nothing is tried: many values of a sweep train badly, and the sweep itself tries others.
         """
 
         return (lambda several: {}) if session.stack is not None else SettingsTrial(session, replica, self.tried)
@@ -116,8 +116,8 @@ class KnownFloors:
         try:
             return floors(replica, self.spec, self.config)
         except Exception as error:
-            # A user's own loss may raise anything when it gets the same outputs for every sample, which no model of the
-            # preflight gave it. Training goes on without floors.
+            # A user's own loss may raise anything when it gets the same outputs for every sample, which the preflight
+            # did not try. Training goes on without floors.
             if None not in self.by_parts.values():  # said once, not for each seed's split
                 self.notes.append(
                     f"loss: {self.config.loss.name} fails on outputs that are the same for every sample "
@@ -127,7 +127,7 @@ class KnownFloors:
 
 
 def stack_outputs(session: Session) -> dict[int, StackOutputs]:
-    """Return, for each stacked seed by its place, what computes its outputs after an epoch."""
+    """Return, for each stacked seed by its place, the object that computes its outputs after an epoch."""
     stacks = {
         id(replica): stack
         for group in session.groups
@@ -150,7 +150,7 @@ def seed_epoch(
         step = (session.position.epoch - 1) * session.steps_per_epoch + bad
         first_bad = step, session.rates(step - 1)[place]
     of_probabilities = session.output_spec.reads_as == "probabilities" and not config.loss.is_plugin
-    # A user's loss with weights of its own may have learned NaN; then the floors come from another seed.
+    # The user's loss may have learned NaN in its own weights; then the floors come from another seed.
     known_floors = floors_known.of(replica) if finite else None
     constant = known_floors.constant if known_floors else inf
     trial = floors_known.trial(session, replica)
@@ -170,7 +170,7 @@ def seed_epoch(
 
 
 def _is_last(session: Session, replica: Replica, row: Mapping[str, Any]) -> bool:
-    """Return whether this was the seed's last epoch: the run's, or the one after which early stopping ends the seed."""
+    """Return whether this was the seed's last epoch: the run's last one, or the one at which early stopping ends it."""
     if session.position.epoch >= session.config.epochs:
         return True
     early, stopping = session.config.early_stopping, replica.stopping

@@ -1,8 +1,8 @@
-"""What a session writes while it trains, and when.
+"""Decide what a session writes while it trains, and when.
 
-A run by itself writes the rows of each epoch at once, and a checkpoint as often as its config says. A stack of runs
-writes few files: one checkpoint for all of its members, at most once a second, and just before it the rows that its
-members have collected. Events for the ledgers wait in that checkpoint until the end.
+A run that trains alone writes the rows of each epoch at once, and a checkpoint as often as its config says. A stack of
+runs writes few files: one checkpoint for all of its members, at most once a second, and just before it the rows that
+its members have collected. Events for the ledgers wait in that checkpoint until the end.
 """
 
 import time
@@ -15,8 +15,8 @@ from lossrun.training.good_states import with_good_states
 from lossrun.training.session import MemberRun, Session
 from lossrun.training.state import capture
 
-SAVED_EVERY: Final = 1.0  # seconds between two checkpoints of a stack, which a kill may cost
-# A stack spends at most one part in so many of its time on saving.
+SAVED_EVERY: Final = 1.0  # seconds between two checkpoints of a stack, which a kill may lose
+# A stack spends at most 1 / LEAST_OF_A_SAVE of its time on saving.
 LEAST_OF_A_SAVE: Final = 10
 KEPT: Final = 2  # checkpoints of a stack
 
@@ -42,7 +42,7 @@ def save(session: Session) -> None:
 
 
 def write_rows(session: Session) -> None:
-    """Write the rows that members have waiting, in one commit."""
+    """Write the waiting rows of all members in one commit."""
     waiting = [member for member in session.members if member.waiting_rows and not member.closed]
     history.append_all([(member.history, member.waiting_rows) for member in waiting])
     for member in session.members:
@@ -58,16 +58,16 @@ def due_within_epoch(session: Session) -> bool:
 
 
 def save_after_epoch(session: Session, *, suspicious: bool) -> None:
-    """Save after an epoch, if it is time to. The position is already that of the next epoch.
+    """Save after an epoch, if a checkpoint is due. The position is already that of the next epoch.
 
-    `suspicious`: whether a seed may be beyond saving.
+    `suspicious`: whether a seed may have diverged.
     """
     if session.stack is not None:
         # At the end the members get their own files.
         if session.training and is_due(session):
             save(session)
         return
-    # A state that may be beyond saving must not replace a good one.
+    # A state that may have diverged must not replace a good one.
     if not session.training or not suspicious:
         session.lone.good_step = session.position.step
         if _checkpoint_due(session):
@@ -85,7 +85,7 @@ def keep_rows(session: Session, member: MemberRun, rows: Sequence[Mapping[str, A
 def record(session: Session, member: MemberRun, findings: Sequence[Finding]) -> None:
     """Write findings into the member's ledger.
 
-    Each is written once, also if its epoch is trained again after a crash, unless the learning rate is another one now.
+    Each is written once, even if its epoch is trained again after a crash, unless the learning rate has changed since.
     """
     if not findings:
         return

@@ -1,10 +1,9 @@
-"""Everything that training in progress consists of: what the loop advances and a checkpoint holds.
+"""Training in progress: everything that the loop advances and a checkpoint holds.
 
 A session is one computation: its seeds take every step together. Its members are the runs that these seeds belong to.
-`train` has one member; a stack of a sweep has a member for each of its cells, which differ in nothing but seeds,
-learning rates and weight decays. `training/starting/start.py` builds the session of a run and
-`training/starting/stacks.py` that of a stack, `training/loop.py` advances it, `training/state.py` saves and restores
-it.
+`train` has one member; a stack of a sweep has a member for each of its cells, which differ only in seeds, learning
+rates and weight decays. `training/starting/start.py` builds the session of a run and `training/starting/stacks.py` that
+of a stack, `training/loop.py` advances it, `training/state.py` saves and restores it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,19 +47,19 @@ class Position:
 
 @dataclass(slots=True)
 class MemberRun:
-    """One run of a session, with everything that it does not share with the other members.
+    """One run of a session, with what it does not share with the other members.
 
     Attributes:
         replicas: Its seeds.
         first: The place of the first of them among all seeds of the session.
         lint: {rule: the settings that it advised}, of the broken rules that explain why a run does not learn.
         good_step: The last step at which no seed was suspected of diverging.
-        end: Where it stood when its training ended; None while it trains.
+        end: Its position when its training ended; None while it trains.
         seconds: Time spent on its epochs; known once it has ended.
         waiting_rows: Rows of the history that are not on the disk yet.
         waiting_events: Events of the ledger that are not on the disk yet, each with its facts.
         closed: Whether it had ended before the session was resumed, so that nothing more is written for it.
-        good: In a stack, the state that it ends with if it diverges, where that is not the beginning of this epoch.
+        good: In a stack, the state that it ends with if it diverges, unless that is the beginning of this epoch.
     """
 
     config: Config
@@ -94,11 +93,11 @@ class Session:
         scorers: One for each seed group, or for each seed of a group with several splits; none without validation
             data.
         hashes: Of the training, validation and test data.
-        stack: The folder of the stack's checkpoints; None for a run by itself, which has them in its own directory.
+        stack: The folder of the stack's checkpoints; None for a run that trains alone, whose directory has them.
         processes: How many processes compute each batch.
         seconds: Time spent on finished epochs.
         stopwatch: Measures the epoch in progress.
-        stream: Where torch's generators stand while other code uses them.
+        stream: The states of torch's generators while other code uses them.
         saved: When the state was last saved, by `time.perf_counter`, and how long that took.
         epoch_start: Of a stack, its state at the beginning of the epoch; see `good_states.py`.
     """
@@ -126,7 +125,7 @@ class Session:
 
     @property
     def config(self) -> Config:
-        """What the configs of all members say, apart from seeds, learning rates and weight decays."""
+        """What the configs of all members have in common: everything except seeds, learning rates and weight decays."""
         return self.members[0].config
 
     @property
@@ -146,7 +145,7 @@ class Session:
 
     @property
     def where(self) -> str:
-        """Device, precision, kind of step and which seeds are trained together, for people."""
+        """A text with the device, the precision, the kind of step, and which seeds are trained together."""
         count = self.stream.threads or torch.get_num_threads()
         threads = f", {count} thread{'' if count == 1 else 's'}" if self.device.type == "cpu" else ""
         sizes, reason = self.grouping.sizes, self.grouping.why_one_by_one
@@ -191,7 +190,7 @@ class Session:
         if fresh:
             self.sums.reset()
         for replica in self.replicas:
-            replica.order = replica.order[:0].clone()  # gone before the next is there: a million take 8 MB
+            replica.order = replica.order[:0].clone()  # freed before the next one is made: a million take 8 MB
         orders: dict[int, Tensor] = {}
         for replica in self.replicas:
             if replica.seed not in orders:
@@ -207,7 +206,7 @@ class Session:
         self.step.begin_epoch()
 
     def _counted(self) -> Tensor | None:
-        """Return what `EpochSums.counted` holds. It is known before the epoch, so the steps need not add it up."""
+        """Return the value of `EpochSums.counted`. It is known before the epoch, so the steps need not add it up."""
         size, steps = self.batch_size, self.steps_per_epoch
         columns = []
         for replica in self.replicas:
@@ -223,13 +222,13 @@ class Session:
             group.keep_best([replica for replica in group.active if replica in improved])
 
     def end_members(self) -> None:
-        """Note where members stand whose training is over."""
+        """Record the final position of members whose training is over."""
         for member in self.members:
             if member.end is None and (not self.training or all(replica.frozen for replica in member.replicas)):
                 member.end, member.seconds = replace(self.position), self.seconds
 
     def validate(self) -> dict[int, dict[str, float]]:
-        """Return the validation columns of each seed that still trains, by its place; empty without validation data."""
+        """Return the validation columns of each active seed, by its place; empty without validation data."""
         places = {id(replica): place for place, replica in enumerate(self.replicas)}
         with interruptible():
             return {
@@ -240,13 +239,13 @@ class Session:
             }
 
     def remaining_batches(self) -> Iterator[tuple[int, int]]:
-        """Yield where each batch that is still to come starts and stops in the epoch's order."""
+        """Yield the start and stop of each remaining batch in the epoch's order."""
         size = self.batch_size
         for number in range(self.step_in_epoch, self.steps_per_epoch):
             yield number * size, min((number + 1) * size, self.facts.train)
 
     def rates(self, step: int) -> list[float]:
-        """Return each seed's learning rate at the update that follows `step` others; a plateau may have reduced it."""
+        """Return each seed's learning rate after `step` updates; a plateau may have reduced it."""
         steps_per_epoch = self.steps_per_epoch
         known: dict[float, float] = {}
         found: list[float] = []
@@ -262,7 +261,7 @@ class Session:
 
 
 def scheduled_rate(config: Config, step: int, steps_per_epoch: int) -> float:
-    """Return the learning rate of the schedule at the update that follows `step` others."""
+    """Return the learning rate of the schedule after `step` updates."""
     if config.schedule.name == "constant" and not config.schedule.parameters["warmup_epochs"]:
         return config.learning_rate  # takes a fifth of the time, before every step
     return rate(

@@ -1,4 +1,4 @@
-"""Short trainings that leave nothing behind."""
+"""Train for a few steps, without writing anything."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,7 +11,7 @@ def train_briefly(session: Session, steps: int, rates: Callable[[int], Sequence[
     """Train a new session for some steps, epoch after epoch, and write nothing.
 
     Args:
-        rates: The learning rate of each seed at the update that follows so many others.
+        rates: Returns the learning rate of each seed after a number of updates.
 
     Yields:
         The losses of each step, (seeds,), valid until the next step.

@@ -1,4 +1,4 @@
-"""What a checkpoint holds: a session's full state as arrays and plain values, and the way back."""
+"""Convert a session's full state to arrays and plain values for a checkpoint, and back."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,7 +31,8 @@ def capture(session: Session) -> Checkpoint:
     states = [dict(replica_tensors(replica, with_best=best == BEST)) for replica in session.replicas]
     tensors = {f"{_EPOCH}{name}": _array(value) for name, value in _sums(session).items()}
     for name in dict.fromkeys(name for state in states for name in state):
-        # A frozen seed may lack what the other seeds' optimizers began to keep later. It never takes a step again.
+        # A frozen seed may lack state that the other seeds' optimizers began to keep later. It never takes a step
+        # again.
         like = next(state[name] for state in states if name in state)
         each = [state[name].detach() if name in state else torch.zeros_like(like) for state in states]
         # Stacked on the device, because each copy from a GPU waits for it.
@@ -57,7 +58,7 @@ def capture(session: Session) -> Checkpoint:
 
 
 def _of_member(member: MemberRun) -> dict[str, Any]:
-    """Return what a checkpoint says of one run besides the state of its seeds."""
+    """Return the facts of one run in a checkpoint, in addition to the state of its seeds."""
     return {
         "good_step": member.good_step,
         "criteria": criteria(member.config),
@@ -79,7 +80,7 @@ def _in_a_stack(member: MemberRun) -> dict[str, Any]:
 
 
 def cut_out(checkpoint: Checkpoint, directory: str) -> Checkpoint:
-    """Return one run's own checkpoint, out of that of its stack. Raises CheckpointError if it is no member."""
+    """Return one run's own checkpoint, taken from its stack's. Raises CheckpointError if the run is not a member."""
     facts = {
         name: value
         for name, value in checkpoint.metadata.items()
@@ -115,7 +116,7 @@ def cut_out(checkpoint: Checkpoint, directory: str) -> Checkpoint:
 
 
 def restore(session: Session, checkpoint: Checkpoint) -> None:
-    """Put a freshly built session into the state of a checkpoint. Raises CheckpointError if it does not fit."""
+    """Restore the state of a checkpoint in a freshly built session. Raises CheckpointError if it does not fit."""
     facts, tensors = checkpoint.metadata, checkpoint.tensors
     seeds = [replica.seed for replica in session.replicas]
     if facts["seeds"] != seeds:
@@ -168,7 +169,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
 
 
 def _needed(session: Session, facts: Mapping[str, Any]) -> list[str]:
-    """Return the names that every seed's state must have, besides those of the model and the loss."""
+    """Return the names that every seed's state must have, in addition to the names of the model and the loss."""
     found = []
     if facts["step"] and facts["device"] == session.device.type:
         found.append(RNG)
@@ -210,7 +211,7 @@ def _best_by_place(session: Session, checkpoint: Checkpoint) -> list[BestWeights
 
 
 def weights(replica: Replica) -> dict[str, np.ndarray]:
-    """Return the model's weights and buffers alone."""
+    """Return only the model's weights and buffers."""
     return {name: _array(tensor) for name, tensor in replica.network.state_dict().items()}
 
 

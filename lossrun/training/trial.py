@@ -1,4 +1,4 @@
-"""Settings tried from the first weights of a seed, so that advice to change them is advice that trains."""
+"""Try settings from the first weights of a seed, so that lossrun only advises settings that train."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,22 +27,22 @@ from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.session import Position, Session
 from lossrun.training.short_training import train_briefly
 
-# Updates that settings are tried for, at most. A rate that is too high shows it in the first dozens.
+# The most updates of one trial. A rate that is too high shows it in the first dozens.
 STEPS: Final = 100
-# What all trials for one diagnosis may cost: as many updates as the run has, or so many that they take some seconds. A
-# small network is slow for its calls, a large one for its multiplications.
+# The budget of all trials for one diagnosis: the updates of the run, or updates that take a few seconds. The time of a
+# small network depends on its calls, that of a large one on its multiplications.
 MOST_STEPS: Final = 2000
 MOST_MULTIPLICATIONS: Final = 1e11
 # Forward, and twice as much backward.
 PASSES: Final = 3
-# Where that is little, each of so many trials gets fewer updates, but not fewer than these.
+# If the budget is small, each of this many trials gets fewer updates, but not fewer than LEAST_STEPS.
 TRIALS: Final = 8
 LEAST_STEPS: Final = 25
 # How far above its lowest value the loss may end; further above, the settings only seemed to work.
 BOUNCED: Final = 1.5
-# Numbers of the inputs that are standardized to try what that does.
+# The most input values that are standardized for a trial.
 MOST_NUMBERS: Final = 1 << 24
-# What the data of a trial may differ in.
+# The only key of the data that a trial may change.
 STANDARDIZE: Final = "dataset.standardize"
 
 
@@ -52,8 +52,8 @@ class SettingsTrial:
 
     Attributes:
         tried: {settings: the loss} of what has been tried for any seed, which is not tried again.
-        spent: The updates for this seed, also those that another seed has made: what a seed is told does not depend on
-            the others, nor on where a run was resumed.
+        spent: The updates of the trials for this seed, including trials that another seed has already made, so that the
+            advice for a seed does not depend on other seeds or on where a run was resumed.
     """
 
     session: Session
@@ -99,7 +99,7 @@ class SettingsTrial:
         return share_of(constant, self._loss(session, steps, config.learning_rate))
 
     def _parts(self, config: Config) -> Parts | None:
-        """Return the data as the settings standardize them; None where there are too many."""
+        """Return the data as the settings standardize them; None if there are too many."""
         parts, train = self.replica.parts, self.replica.parts.train
         before, now = (one.dataset.parameters.get("standardize") or {} for one in (self.session.config, config))
         if before == now:
@@ -147,9 +147,9 @@ class SettingsTrial:
 
 
 def _most_steps(config: Config, facts: DataFacts) -> int:
-    """Return how many updates all trials together may make."""
+    """Return the most updates that all trials together may make."""
     size = facts.train if config.batch_size == "full" else config.batch_size
-    # Each weight of a convolution counts for each place of its output.
+    # Each weight of a convolution is used at each position of its output.
     weights = sum(row.parameters * prod(row.output_shape[1:]) for row in layers(config, facts))
     affordable = int(MOST_MULTIPLICATIONS / (PASSES * max(weights, 1) * min(size, facts.train)))
     return max(config.epochs * config.steps_per_epoch(facts.train), min(affordable, MOST_STEPS))

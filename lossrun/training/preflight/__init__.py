@@ -1,1 +1,1 @@
-"""What is tried on one batch before a run starts."""
+"""Try a config on one batch before a run starts."""

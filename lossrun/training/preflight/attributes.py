@@ -1,7 +1,7 @@
 """Read what a user's own components keep outside of what a checkpoint holds: in attributes, closures and modules.
 
-The result is {where: what is there, in short}. It serves only to compare, so whatever cannot be read is left out. So is
-what a class or a module names as no state of its own: `not_state = ("calls",)`.
+The result is {where: a short form of the value}. It is only compared, so values that cannot be read are left out. So
+are the names that a class or a module excludes from its state: `not_state = ("calls",)`.
 """
 
 import hashlib
@@ -43,14 +43,14 @@ class _Reader:
         self.seen: dict[int, object] = {}  # kept, so that no id is used again
 
     def read(self, value: Any, where: str, depth: int = 0) -> None:
-        """Note a value, or the values that it consists of."""
+        """Record a value, or the values that it consists of."""
         if isinstance(value, _PLAIN):
             self.found[where] = repr(value)
             return
         if depth > _DEEPEST or len(self.found) > MOST_VALUES or id(value) in self.seen:
             return
         self.seen[id(value)] = value
-        with suppress(Exception):  # an object of the user's may raise anything when it is looked at
+        with suppress(Exception):  # the user's object may raise anything when it is read
             if (text := _in_short(value)) is not None:
                 self.found[where] = text
                 return
@@ -147,7 +147,7 @@ def _attributes(values: Mapping[str, Any], owner: object = None) -> Iterator[tup
 
 
 def _not_state(owner: object) -> frozenset[str]:
-    """Return the names that a class or a module of the user's says to be no state."""
+    """Return the names that the user's class or module excludes from its state."""
     names = getattr(owner, "not_state", ())
     names = (names,) if isinstance(names, str) else names if isinstance(names, tuple | list | set) else ()
     return frozenset(name for name in names if isinstance(name, str))
@@ -160,7 +160,7 @@ def _cells(function: FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _in_short(value: Any) -> str | None:
-    """Return the content of arrays and the states of generators as text; None for anything else."""
+    """Return the content of an array or the state of a generator as text; None for anything else."""
     if isinstance(value, Tensor):
         numbers = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         return f"{value.dtype} {list(value.shape)} {_digest(numbers.numpy())}"

@@ -1,4 +1,4 @@
-"""Finds a mistake that torch computes silently: (N, 1) against (N,) compares every sample with every other one."""
+"""Find a mistake that torch accepts silently: (N, 1) against (N,) compares every sample with every other one."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,8 +16,8 @@ _BROADCASTING: Final = frozenset(
 class NoPairs(TorchFunctionMode):
     """Refuses to pair the outputs of every sample with the targets of every other one, as (N, 1) and (N,) do.
 
-    Outputs need gradients and targets do not. Pairs among outputs alone are on purpose, and so are pairs that are
-    written with `[None, :]`.
+    Outputs need gradients and targets do not. Pairs among outputs alone are intended, and so are pairs that are written
+    with `[None, :]`.
     """
 
     def __init__(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What is checked on a first small batch, before anything is written.
+"""Check a first small batch, before anything is written.
 
 `user_components.py` looks more closely at a user's own model, loss and optimizer.
 """
@@ -25,7 +25,8 @@ from lossrun.training.preflight.user_components import check_own_components
 
 
 def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> None:
-    """Take one small batch through model, loss, gradient and metrics, and more through a user's own components.
+    """Pass one small batch through model, loss, gradient and metrics, and more samples through the user's own
+    components.
 
     Raises UsageError if a user's own component gives the wrong shape, NaN or infinity, no gradient, or an exception,
     and where a column that the config watches would be missing from the history.
@@ -57,7 +58,7 @@ def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> Non
 
 
 def own_layers(replica: Replica, config: Config) -> list[Layer]:
-    """Return the summary rows of a user's own model, seen on one small batch; none for lossrun's models.
+    """Return the summary rows of the user's own model, from one small batch; no rows for lossrun's models.
 
     The catalogue describes those. Afterwards everything is as before.
     """
@@ -69,7 +70,7 @@ def own_layers(replica: Replica, config: Config) -> list[Layer]:
 
 
 def check_counted(replica: Replica, config: Config) -> None:
-    """Raise UsageError where no sample of a part counts, so that there is nothing to learn or to choose by."""
+    """Raise UsageError if no sample of a part counts, so that there is nothing to learn or to choose by."""
     parts = {name: getattr(replica.parts, name) for name in ("train", "validation", "test")}
     for name, samples in parts.items():
         weights = None if samples is None else weights_that_count(replica, samples)
@@ -81,7 +82,8 @@ def check_counted(replica: Replica, config: Config) -> None:
 
 
 def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> None:
-    """Record a pass of a user's own model or loss on one batch, and compare its replay on another with an eager pass.
+    """Record a pass of the user's model or loss on one batch, and compare its replay on another batch with an eager
+    pass.
 
     Raises UsageError if it cannot be recorded, or if the replay gives different numbers.
     """

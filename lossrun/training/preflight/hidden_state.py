@@ -1,10 +1,10 @@
 """Try whether a user's own components keep state that no checkpoint holds, before a run depends on it.
 
-Two steps in a row must give what one step, a stop and another step give: anything else could not be resumed exactly. An
-attribute that counts steps, a value in `param_groups`, a buffer that is not persistent, or a number at the top of the
-module is such state. It is refused even if it makes no difference yet, because it may be read later: after a warm-up,
-say. No trial can tell whether it ever will be, so only the user's word excludes it: `not_state` in `attributes.py`. An
-attribute that each step writes anew, such as the last outputs, is no state.
+Two steps in a row must give the same as one step, a stop and another step; otherwise the run could not be resumed
+exactly. Examples of such state are an attribute that counts steps, a value in `param_groups`, a buffer that is not
+persistent, or a number at the top of the module. It is refused even if it makes no difference yet, because it may be
+read later, for example after a warm-up. No trial can show that it is never read, so only the user can exclude it:
+`not_state` in `attributes.py`. An attribute that each step overwrites, such as the last outputs, is not state.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,12 +54,12 @@ def check_hidden_state(built: Callable[[], Replica], config: Config) -> None:
             shared = attributes.of_modules(specs)
             _step(straight, batch)
             changed = _different(shared, attributes.of_modules(specs))
-        except Exception as error:  # a user's own code may raise anything; the other checks tell what
+        except Exception as error:  # the user's code may raise anything; the other checks report it
             if ran_out_of_memory(error):
                 raise
             return
         stopped = built()
-        # What differs from the beginning, such as the time, is not kept from step to step.
+        # Values that differ from the beginning, such as the time, are not kept from step to step.
         unlike = _different(at_first, attributes.of_components(stopped, specs))
         try:
             restore_replica(stopped, kept, known)
@@ -94,7 +94,7 @@ def _different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
 
 
 def _step(replica: Replica, batch: Samples) -> None:
-    """Take a step, and evaluate, which may leave a trace as well."""
+    """Take a step, and evaluate, which may change state too."""
     with replica.arithmetic():
         outputs = replica.network(batch.scaled(batch.inputs))
     loss = replica.objective(outputs.to(batch.dtype), batch.targets)

@@ -14,8 +14,8 @@ def layers_of(network: nn.Module, inputs: Tensor) -> list[Layer]:
     """Return a row for each module with parameters of its own or without modules inside it, in order of registration.
 
     A parameter that several modules share is counted in the first. The shape is that of the module's output for
-    `inputs`, a batch; () if the module is not called or gives different shapes. The network is called once, as it is:
-    the caller looks after its mode, buffers and random numbers.
+    `inputs`, a batch; () if the module is not called or gives different shapes. The network is called once, in its
+    present mode: the caller restores mode, buffers and random numbers.
     """
     rows = {name: module for name, module in network.named_modules() if _is_row(module)}
     # A user's network may raise anything under hooks; then its summary has no shapes.

@@ -1,4 +1,4 @@
-"""A user's own loss on a batch: one finite number for each sample, with a gradient."""
+"""Try the user's own loss on a batch: it must give one finite number for each sample, with a gradient."""
 
 from collections.abc import Callable
 from typing import Any
@@ -59,7 +59,7 @@ def check_size(choice: Choice, replica: Replica, outputs: Tensor, targets: Tenso
 def sample_losses(
     choice: Choice, loss: Callable[..., Any], outputs: Tensor, targets: Tensor, on: str = "a first batch"
 ) -> Tensor:
-    """Return what the loss gives, checked to be one real number for each sample."""
+    """Return the losses, checked to be one real number for each sample."""
     size = len(targets)
     with NoPairs(size):
         losses = called("loss", choice, loss, outputs, targets, on=on)

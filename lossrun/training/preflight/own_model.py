@@ -1,4 +1,4 @@
-"""A user's own model on a batch: the shape of its outputs, whether they are finite and whether it can learn."""
+"""Try the user's own model on a batch: the shape of its outputs, whether they are finite and whether it can learn."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from lossrun.training.preflight.trying import called, first_not_finite
 
 
 def check_sizes_known(kind: str, choice: Choice, module: nn.Module) -> None:
-    """Raise UsageError for layers whose size only their first batch decides."""
+    """Raise UsageError for layers that get their size from their first batch."""
     lazy = [key for key, weight in module.named_parameters() if is_lazy(weight)]
     if lazy:
         raise UsageError(
@@ -58,7 +58,7 @@ def model_outputs(choice: Choice, replica: Replica, batch: Samples, size: int, o
 
 
 def check_gradients(choice: Choice, weights: Sequence[Tensor]) -> None:
-    """Raise UsageError where the gradients of all weights are 0, or those of some are sparse or not finite."""
+    """Raise UsageError if the gradients of all weights are 0, or if some are sparse or not finite."""
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     if any(gradient.layout != torch.strided for gradient in gradients):
         raise UsageError(

@@ -1,4 +1,4 @@
-"""A user's own optimizer: which weights it holds, at which rate, and what one step of it does."""
+"""Try the user's own optimizer: which weights it holds, at which rate, and what one of its steps does."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from lossrun.training.preflight.trying import called
 
 
 def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequence[Tensor], rate: float) -> None:
-    """Raise UsageError where the optimizer holds other weights than the model's, or has rates of its own."""
+    """Raise UsageError if the optimizer does not hold the model's weights, or has its own learning rates."""
     ours = {id(weight) for weight in weights}
     if not any(id(weight) in ours for group in optimizer.param_groups for weight in group["params"]):
         raise UsageError(
@@ -22,7 +22,7 @@ def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequ
         )
     for group in optimizer.param_groups:
         own = group.get("lr")
-        # Schedules set the rate of every group before each step, so a rate of its own would be overwritten.
+        # Schedules set the rate of every group before each step, so a group's own rate would be overwritten.
         if own is None or not math.isclose(float(own), rate, rel_tol=1e-6):
             what = "no lr" if own is None else f"the lr {float(own):g}"
             raise UsageError(
@@ -32,10 +32,10 @@ def check_groups(choice: Choice, optimizer: torch.optim.Optimizer, weights: Sequ
 
 
 def check_step(choice: Choice, weights: Sequence[Tensor], rate: float) -> None:
-    """Try one step of another optimizer like it, on copies of the weights.
+    """Try one step of a second optimizer of the same kind, on copies of the weights.
 
-    A copy, because an optimizer may keep state that cannot be restored. Raises UsageError for weights that are not
-    finite afterwards, and for state that a checkpoint cannot hold.
+    The second one is used because an optimizer may keep state that cannot be restored. Raises UsageError for weights
+    that are not finite afterwards, and for state that a checkpoint cannot hold.
     """
     copies = [nn.Parameter(weight.detach().clone()) for weight in weights]
     for copied, weight in zip(copies, weights, strict=True):

@@ -1,4 +1,4 @@
-"""Try a component without leaving a trace, and say what went wrong."""
+"""Try a component without changing anything, and report what went wrong."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ from lossrun.steps.samples import Samples
 def called(
     kind: str, choice: Choice, function: Callable[..., Any], *arguments: Tensor, on: str = "a first batch"
 ) -> Any:
-    """Return what `function` gives, which is a component or calls one.
+    """Return the result of `function`, which is a component or calls one.
 
-    Raises UsageError for whatever a user's own component raises, with the line of the user's file; of lossrun's own
-    components for a ValueError, by which they refuse targets out of their range. Anything else they raise is a fault.
+    Raises UsageError for any error of the user's component, with the line of the user's file, and for a ValueError of
+    lossrun's components, which refuse targets outside their range. Any other error of lossrun's components is a bug.
     """
     if choice.is_plugin:
         with users_code(f"{kind}: {choice.name}", f"failed on {on}:", f" on {on}"):
@@ -35,7 +35,7 @@ def called(
 def spread(train: Samples, count: int, unlike: int = 0) -> Samples:
     """Return copies of `count` samples, taken evenly from all of them because data may be sorted.
 
-    One sample less if `count` equals `unlike`, the size of another axis, so that the axes cannot be confused.
+    It takes one sample fewer if `count` equals `unlike`, the size of another axis, so that the axes cannot be confused.
     """
     count = min(count, len(train))
     count -= count == unlike and count > 1
@@ -45,7 +45,7 @@ def spread(train: Samples, count: int, unlike: int = 0) -> Samples:
 
 @contextmanager
 def undone(replica: Replica) -> Iterator[None]:
-    """Put weights, buffers and torch's generator back afterwards; leave no gradients and the model in training mode."""
+    """Restore weights, buffers and torch's generator afterwards; leave no gradients, and the model in training mode."""
     tensors = [
         (module, name, tensor.detach().clone())
         for module in (replica.network, replica.objective)

@@ -1,7 +1,7 @@
-"""A user's own model, loss and optimizer, tried on a batch before anything is written.
+"""Try the user's own model, loss and optimizer on a batch, before anything is written.
 
-What would fail later, or silently mean something else, is found now. Each check isolates one component, so that the
-message names the one to fix.
+This finds what would fail later, or silently mean something else. Each check isolates one component, so that the
+message names the component to fix.
 """
 
 from typing import Final
@@ -17,7 +17,8 @@ from lossrun.training.preflight.own_model import check_gradients, check_sizes_kn
 from lossrun.training.preflight.own_optimizer import check_groups, check_step
 from lossrun.training.preflight.trying import called, spread, undone
 
-# Samples of the batch, if a training batch has as many: enough that a gradient of 0 for all of them is no accident.
+# Samples of the batch, or fewer for a smaller training batch: enough that a gradient of 0 for all of them is not
+# chance.
 SAMPLES: Final = 256
 FEWEST: Final = 4
 

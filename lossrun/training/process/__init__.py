@@ -1,1 +1,1 @@
-"""The process that trains: its environment, threads, memory, signals and clock, and torch's global state."""
+"""Manage the process that trains: its environment, threads, memory, signals and clock, and torch's global state."""

@@ -1,4 +1,4 @@
-"""What the bits of a run depend on besides its config: written to run.json, and compared when a run is resumed."""
+"""Describe what the bits of a run depend on in addition to its config; run.json keeps it for comparison on resume."""
 
 import os
 import platform
@@ -67,7 +67,8 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> dict[str, list[Any]]
 
 
 def _code(config: Config) -> dict[str, dict[str, str | None]] | None:
-    """Return {component's module: {it, or a module imported from its folder: beginning of its SHA-256}}, of own code.
+    """Return {component's module: {it, or a module imported from its folder: beginning of its SHA-256}}, for the user's
+    own code.
 
     None where every component is lossrun's.
     """
@@ -77,7 +78,7 @@ def _code(config: Config) -> dict[str, dict[str, str | None]] | None:
 
 
 def _changed_code(before: Any, now: Any) -> list[str]:
-    """Return the modules whose source has changed, with their digests before and now; nothing if none has."""
+    """Return the modules whose source has changed, with their digests before and now."""
     olds: dict[str, str] = {}
     news: dict[str, str] = {}
     for component in now or ():

@@ -1,7 +1,7 @@
-"""The caller's hooks and modes, which torch applies to every module, optimizer and call, are kept out of runs.
+"""Keep the caller's hooks and modes, which torch applies to every module, optimizer and call, out of runs.
 
-A debugger's forward hook for all modules, say, or a mode that counts operations, would change the numbers of a run or
-see its inside. Hooks that belong to one module or tensor stay with it.
+For example, a debugger's forward hook for all modules, or a mode that counts operations, would change the numbers of a
+run or see its internals. Hooks that belong to one module or tensor stay with it.
 """
 
 import sys
@@ -24,7 +24,7 @@ from lossrun.torch_internals import (
 
 
 def keep_out(undo: ExitStack) -> None:
-    """Let no hook and no mode of the caller act; `undo` puts them back."""
+    """Disable all hooks and modes of the caller; `undo` restores them."""
     for internal in (HOOKS_OF_MODULES, HOOKS_OF_OPTIMIZERS):
         if find(internal) is not None:
             _empty_registries(internal, undo)
@@ -38,7 +38,7 @@ def keep_out(undo: ExitStack) -> None:
 
 
 def _empty_registries(internal: Internal, undo: ExitStack) -> None:
-    """Empty all registries of hooks in the module of torch that has this one."""
+    """Empty all registries of hooks in the module of torch that contains this one."""
     module = sys.modules[internal.name.rpartition(".")[0]]
     for name, registry in vars(module).items():
         if name.startswith("_global_") and isinstance(registry, dict) and registry:
@@ -47,7 +47,7 @@ def _empty_registries(internal: Internal, undo: ExitStack) -> None:
 
 
 def _fill(registry: dict[Any, Any], hooks: dict[Any, Any]) -> None:
-    """Put the hooks back, and forget others that were registered meanwhile."""
+    """Restore the hooks, and discard others that were registered in the meantime."""
     registry.clear()
     registry.update(hooks)
 

@@ -1,13 +1,13 @@
-"""lossrun computes as in a fresh process, and leaves the caller's torch as it was.
+"""Compute as in a fresh process, and leave the caller's torch as it was.
 
 This covers every part of torch's global state that affects a number. torch's dropout and initialisers draw from one
 generator for the whole process, and settings such as the default dtype hold for all threads. So a lock gives them to
-one piece of lossrun's work at a time: runs that are trained in several threads take turns, and get the same bits as
-alone. Other code that draws from torch's generators, or changes its settings, in another thread at the same moment is
-not kept out.
+one piece of lossrun's work at a time: runs in several threads take turns, and get the same bits as if each ran alone.
+Other code that draws from torch's generators, or changes its settings, in another thread at the same moment is not kept
+out.
 
-The number of threads is the caller's, unless a piece of work asks for its own. Left alone is what nothing here depends
-on: numpy's and Python's global generators, filters of warnings, the locale, signals and the current folder.
+The number of threads is the caller's, unless a piece of work asks for its own. State on which no result depends is left
+unchanged: numpy's and Python's global generators, filters of warnings, the locale, signals and the current folder.
 """
 
 import os
@@ -34,10 +34,10 @@ _ONE: Final = 1.0
 
 @dataclass(slots=True)
 class Stream:
-    """Where the random numbers of one piece of work stand while another one uses the generators.
+    """The generator states of one piece of work while another one uses the generators.
 
     Attributes:
-        threads: How many threads it computes with; None for as many as its surroundings.
+        threads: The number of threads it computes with; None for the caller's number.
     """
 
     cpu: Tensor | None = None
@@ -49,7 +49,7 @@ class Stream:
         self.cuda = torch.cuda.get_rng_state_all() if _cuda_is_used() else None
 
     def take(self) -> None:
-        """Set the generators to where this stream stands; the first time, to its beginning."""
+        """Set the generators to this stream's position; the first time, to its beginning."""
         if self.cpu is None:
             torch.default_generator.manual_seed(_SEED)
         else:
@@ -64,7 +64,7 @@ _streams: list[Stream] = []
 
 
 def _begin_anew() -> None:
-    """Begin anew in a forked process: if another thread held the lock, nobody would ever release it."""
+    """Make a new lock in a forked process: if another thread held the old one, it would never be released."""
     global _lock
     _lock = threading.RLock()
     _streams.clear()
@@ -76,9 +76,9 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def isolated(stream: Stream | None = None) -> Iterator[None]:
-    """Compute inside the block as in a fresh process, and leave no trace. Blocks may be nested; other threads wait.
+    """Compute inside the block as in a fresh process, and restore everything. Blocks may be nested; other threads wait.
 
-    `stream`: where the random numbers go on; None for a new stream.
+    `stream`: the stream of random numbers to continue; None for a new one.
     """
     own = Stream() if stream is None else stream
     with _lock, ExitStack() as undo:
@@ -109,7 +109,7 @@ def step_by_step(
 ) -> Callable[[Callable[Parameters, Iterator[Event]]], Callable[Parameters, Iterator[Event]]]:
     """Isolate a generator while it computes, but not while it waits for its caller to ask for more.
 
-    `stream_of`: gets its first argument, and says where its random numbers stand.
+    `stream_of`: gets the generator's first argument and returns its stream of random numbers.
     """
 
     def decorator(function: Callable[Parameters, Iterator[Event]]) -> Callable[Parameters, Iterator[Event]]:
@@ -219,10 +219,10 @@ def _fresh_settings(undo: ExitStack) -> None:
 
 
 def _fresh_precision(undo: ExitStack) -> None:
-    """Compute products and convolutions in the precision that the config says, not in TF32 or bfloat16.
+    """Compute products and convolutions in the config's precision, not in TF32 or bfloat16.
 
     torch has settings for each operation and older ones for all of them, and refuses to read the older ones where they
-    disagree. What is set for an operation can be read once nothing is set for all.
+    disagree. The setting of an operation can be read once no setting for all operations is made.
     """
     backends: Any = torch.backends
     operations = [backends.mkldnn.conv, backends.mkldnn.rnn]

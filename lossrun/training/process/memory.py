@@ -1,4 +1,4 @@
-"""How much memory is available, and an estimate of how much a seed takes."""
+"""Find out how much memory is available, and estimate how much a seed takes."""
 
 from typing import Final
 

@@ -1,8 +1,8 @@
-"""Signals become requests, which the loop answers between two steps.
+"""Turn signals into requests, which the loop answers between two steps.
 
-This is the one place where lossrun changes what a signal does, and it takes only signals that nobody else has decided
-about: `nohup` ignores SIGHUP, a shell ignores SIGINT in background jobs, and a program that calls us may have handlers
-of its own.
+This is the one place where lossrun changes what a signal does, and it handles only signals that no other program has
+set: `nohup` ignores SIGHUP, a shell ignores SIGINT in background jobs, and a program that calls lossrun may have its
+own handlers.
 """
 
 import signal
@@ -19,7 +19,7 @@ from lossrun.interrupts import is_ours
 
 class Request(Enum):
     """What a signal asks of a running session: its name, what happened in words, and the error that the run ends with
-    once its state is saved. Cluster schedulers send SIGUSR1 ahead of a time limit: save the state and go on."""
+    once its state is saved. Cluster schedulers send SIGUSR1 before a time limit: save the state and continue."""
 
     INTERRUPT = "SIGINT", "interrupted", StoppedError
     TERMINATE = "SIGTERM", "terminated", TerminatedError
@@ -33,7 +33,7 @@ class Request(Enum):
 
 
 class StopNowError(BaseException):
-    """A stop was asked for during a long computation that changes no state. No `except Exception` catches it."""
+    """A stop was requested during a long computation that changes no state. `except Exception` does not catch it."""
 
 
 class Requests:
@@ -55,7 +55,7 @@ _listening: Final[list[Requests]] = []
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a stop end the block, which changes no state, instead of waiting for its end, which may be far away.
+    """Let a stop interrupt the block, which changes no state and may take long, instead of waiting for its end.
 
     Raises:
         StopNowError: A stop was asked for; the request is still to be taken.
@@ -78,8 +78,8 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
     """Turn signals into requests until the end of the block. `on_interrupt`: called at the first Ctrl-C, between any
     two instructions; the second one does not wait for the save and raises KeyboardInterrupt.
 
-    A signal that is ignored, or has somebody else's handler, is left as it is; so are all of them outside the main
-    thread, where Python lets nobody change them.
+    A signal that is ignored, or has a handler of another program, is left unchanged. Outside the main thread all
+    signals are, because Python allows no changes there.
     """
     requests = Requests()
     # Windows has neither SIGHUP nor SIGUSR1.
@@ -92,7 +92,7 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
                 raise KeyboardInterrupt
             on_interrupt()
         requests.stopping = requests.stopping or request.error is not None
-        # A stop already asked for is not forgotten for a mere checkpoint.
+        # A request to checkpoint does not replace an earlier request to stop.
         if request.error or requests.pending is None:
             requests.pending = request
         if request.error and requests.at_once:
@@ -114,7 +114,7 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
 
 
 def _undecided(number: signal.Signals) -> signal.Handlers | Callable[..., object] | None:
-    """Return the handler that a signal has where nobody else has changed it, Python's own for Ctrl-C; else None."""
+    """Return the handler of a signal if it is still the default (for Ctrl-C, Python's own); else None."""
     if threading.current_thread() is not threading.main_thread():
         return None
     handler = signal.getsignal(number)

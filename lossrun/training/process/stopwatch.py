@@ -1,4 +1,4 @@
-"""How long an epoch takes."""
+"""Measure how long an epoch takes."""
 
 import time
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""How many threads a run is trained with on the CPU: one if its steps are small, by rule.
+"""Choose the number of threads for a run on the CPU: one thread if its steps are small, by rule.
 
-Handing a small product to a second thread takes longer than computing it. And while another program takes one of the
-cores now and then, threads that wait for each other in every step nearly stand still, but a single thread keeps half of
-its speed. The last bits depend on the number of threads, so it is recorded, and a resumed run keeps the number that it
-was started with.
+Handing a small product to a second thread takes longer than computing it. While another program uses one of the cores
+now and then, threads that wait for each other in every step nearly stop, but a single thread keeps half of its speed.
+The last bits depend on the number of threads, so it is recorded, and a resumed run keeps the number that it was started
+with.
 """
 
 import os
@@ -34,7 +34,7 @@ def threads_of(config: Config, facts: DataFacts, seeds_at_once: int, recorded: i
     if recorded is not None:
         return recorded_threads(recorded)
     usual = torch.get_num_threads()
-    # Side by side where that leaves few cores without a seed.
+    # Train seeds side by side if few cores are then without a seed.
     if seeds_apart >= LEAST_ROUNDS * usual or (seeds_apart > 1 and seeds_apart % usual == 0):
         return 1
     rows = layers(config, facts)
@@ -45,6 +45,6 @@ def threads_of(config: Config, facts: DataFacts, seeds_at_once: int, recorded: i
 
 
 def recorded_threads(count: int | None) -> int:
-    """Return the number of threads that a run was trained with, if this machine has so many; else the usual number."""
+    """Return the number of threads that a run was trained with; the usual number if this machine has fewer."""
     usual = torch.get_num_threads()
     return count if count is not None and 1 <= count <= max(usual, os.cpu_count() or 1) else usual

@@ -1,4 +1,4 @@
-"""Compare the losses that a checkpoint keeps of each seed with the history: they decide what counts as a plateau."""
+"""Compare the losses in a checkpoint with the history, because they decide what counts as a plateau."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,11 +11,11 @@ _SINCE: Final = 3  # the format version; older versions kept other losses
 
 
 def problem(run: RecordedRun, checkpoint: Mapping[str, Any], replicas: Sequence[Mapping[str, Any]]) -> str:
-    """Return which seed's losses are not those of the history; "" if all are.
+    """Name the seed whose losses differ from the history; "" if no seed's do.
 
     Args:
         checkpoint: The metadata.
-        replicas: What they say of the run's seeds.
+        replicas: The metadata of the run's seeds.
     """
     if checkpoint.get("format_version", _SINCE) < _SINCE:
         return ""

@@ -1,8 +1,8 @@
-"""A run of several processes: the leader runs the loop as if it were alone, and its steps tell the others what to do.
+"""Train one run in several processes: the leader runs the loop as if it were alone, and its steps direct the others.
 
-`LeadingStep` takes the place of the leader's step. Before each update it tells the others which batch comes and at
-which rates, and each computes its part of the batch (`steps/shared_batch.py`). Only the leader decides anything, so no
-two processes can disagree. The others start from a checkpoint that is sent instead of written.
+`LeadingStep` takes the place of the leader's step. Before each update it sends the batch and the learning rates to the
+others, and each computes its part of the batch (`steps/shared_batch.py`). Only the leader decides anything, so no two
+processes can disagree. The others start from a checkpoint that is sent instead of written.
 """
 
 import os
@@ -26,12 +26,12 @@ from lossrun.training.state import capture, restore
 
 # A follower writes nothing.
 NOWHERE: Final = RunDirectory(Path(os.devnull))
-# Rounding on machines of different kinds stays far below it, but weights that are updated differently do not.
+# Rounding on different machines stays far below this, but weights that are updated differently do not.
 LARGEST_DRIFT: Final = 1e-4
 
 
 class Order(IntEnum):
-    """What the leader tells the others to do."""
+    """The commands from the leader to the others."""
 
     TAKE_STATE = 0
     BEGIN_EPOCH = 1
@@ -39,7 +39,7 @@ class Order(IntEnum):
 
 
 class LeadingStep:
-    """The leader's step, which the other processes take with it."""
+    """The leader's step, which the other processes take part in."""
 
     def __init__(self, step: Step, session: Session, processes: Processes) -> None:
         self.step = step
@@ -71,7 +71,7 @@ class LeadingStep:
 
 
 def follow(session: Session, processes: Processes) -> None:
-    """Take every step that the leader takes. Raises LeaderLeftError when it has left."""
+    """Take part in every step of the leader. Raises LeaderLeftError when the leader has left."""
     with isolated(session.stream):
         while True:
             order, first, second, *values = processes.hear(3 + len(session.replicas))
@@ -89,7 +89,7 @@ def follow(session: Session, processes: Processes) -> None:
 
 
 def _refuse_drift(session: Session, processes: Processes) -> None:
-    """Raise UsageError in every process where their weights or buffers are no longer the same."""
+    """Raise UsageError in every process if their weights or buffers are no longer the same."""
     modules = [module for replica in session.replicas for module in (replica.network, replica.objective)]
     named = [pair for module in modules for pair in module.state_dict().items()]
     norms = torch.stack([tensor.double().norm() for _, tensor in named]).cpu()

@@ -1,4 +1,4 @@
-"""How replicas are built, tried on a batch and grouped, before anything is written. `start.py` then begins the run."""
+"""Build replicas, try them on a batch and group them, before anything is written. `start.py` then begins the run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class Prepared:
         experiments: One for each run that is to be trained; several are a stack.
         replicas: Their seeds, run by run.
         threads: How many threads they are trained with on the CPU.
-        layers: Those of a user's own model.
-        processes: Those that train the run together, if there are several.
+        layers: The layers of the user's own model.
+        processes: The processes that train the run together, if there are several.
     """
 
     experiments: Sequence[Experiment]
@@ -51,7 +51,7 @@ class Prepared:
 
     @property
     def experiment(self) -> Experiment:
-        """The first one, which stands for all in what they share."""
+        """The first experiment, for everything that all of them share."""
         return self.experiments[0]
 
     @property
@@ -64,7 +64,7 @@ def prepare(experiment: Experiment, resumable: Resumable | None = None, processe
 
     `resumable`: the run to continue. `processes`: those that train it together, if there are several.
 
-    Raises UsageError for what cannot be built or does not fit.
+    Raises UsageError if a component cannot be built or does not fit.
     """
     return prepare_stack([experiment], resumable.environment if resumable else None, resumable, processes)
 
@@ -84,7 +84,7 @@ def prepare_stack(
         resumable: The run to continue, if it is a lone run.
         processes: Those that train it together, if there are several.
 
-    Raises UsageError for what cannot be built or does not fit.
+    Raises UsageError if a component cannot be built or does not fit.
     """
     less = partial(how_to_need_less, experiments[0].config, experiments[0].facts)
     with memory_told("to build the model and try a batch", less, UsageError):
@@ -109,7 +109,7 @@ def _prepared(
     # If each seed has its own split, a metric may be defined for the targets of one seed and not for those of another.
     for replica in {id(replica.parts): replica for replica in reversed(replicas)}.values():
         check_first_batch(replica, config, facts)
-    if not recorded:  # a run that goes on was tried when it began
+    if not recorded:  # a resumed run was tried when it began
         first = next(iter(experiments[0].data))
         check_hidden_state(lambda: build.replica(config, facts, first, replicas[0].parts, place), config)
     layers = tuple(own_layers(replicas[0], config))

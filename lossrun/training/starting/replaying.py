@@ -1,4 +1,4 @@
-"""Train a stretch of a recorded run again, and compare every bit with what was recorded. The run is only read."""
+"""Train a part of a recorded run again, and compare every bit with the record. The run is only read."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.start import session_of
 from lossrun.training.state import capture, restore
 
-# What may differ between two trainings of the same steps: wall times, and the paths of the run and its history.
+# Keys that may differ between two trainings of the same steps: wall times, and the paths of the run and its history.
 _NOT_COMPARED: Final = frozenset(
     {"seconds", "epoch_seconds", "history_length", "history", "run", "config", "format_version", "tensors"}
 )
@@ -53,10 +53,10 @@ class _ReachedError(Exception):
 
 
 def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterator[Check]:
-    """Yield a check for each stretch that is trained again.
+    """Yield a check for each part that is trained again.
 
     Args:
-        whole: Every stretch from the first step on, instead of only the last one between two kept checkpoints.
+        whole: Every part from the first step on, instead of only the last one between two kept checkpoints.
 
     Raises:
         DataError: If the data have changed or are missing, by part.
@@ -79,7 +79,7 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
 
 
 class _Replay:
-    """Trains one stretch in a temporary directory."""
+    """Trains one part in a temporary directory."""
 
     def __init__(self, run: RecordedRun, experiment: Experiment, place: whereabouts.Place, folder: Path) -> None:
         self.run, self.experiment, self.place, self.folder = run, experiment, place, folder
@@ -127,7 +127,7 @@ class _Replay:
             if start is not None:
                 restore(session, start)
                 renew(session, criteria_of(start.metadata, config.config, session.facts))
-            if (session.position.epoch, session.position.step) == ends:  # nothing is trained between
+            if (session.position.epoch, session.position.step) == ends:  # no step lies between
                 self._compare(session, goal)
             else:
                 self._drain(session, ends, goal, to_the_end=to_the_end)
@@ -150,7 +150,7 @@ class _Replay:
                 raise _ReachedError
 
         try:
-            with isolated(session.stream):  # throughout, because a state holds where the generator stands
+            with isolated(session.stream):  # throughout, because a state includes the generator's state
                 for event in train(session, asked):
                     if isinstance(event, EpochRecord):
                         self._compare_rows(event.rows)

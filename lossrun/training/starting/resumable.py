@@ -25,7 +25,7 @@ from lossrun.records.run_directory import RunDirectory
 from lossrun.records.status import status
 from lossrun.shell import set_options
 
-# What may change between the parts of one run. Anything else makes it another experiment.
+# Keys that may change between the parts of one run. A change of any other key makes it another experiment.
 CHANGEABLE: Final = (
     "learning_rate",
     "epochs",
@@ -44,7 +44,7 @@ CHANGEABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """A recorded run with the changes that are asked for. `changes` is {dotted key: [old, new]}."""
+    """A recorded run with the requested changes. `changes` is {dotted key: [old, new]}."""
 
     run: RunDirectory
     before: Config
@@ -77,10 +77,9 @@ def resuming(
 ) -> Iterator[Resumable]:
     """Lock a run, so that no other process changes it meanwhile, and read it to resume it.
 
-    `data_dir`: where its data are looked for first. `leads`: False in a process that trains the run under another one,
-    which holds the lock. Raises LockedError at once if another process writes the run,
-    RunError if the path is no run, UsageError for a change that cannot be made, and DataError if its data file is
-    missing.
+    `data_dir`: where its data are searched first. `leads`: False in a process that follows a leader, which holds the
+    lock. Raises LockedError at once if another process writes the run, RunError if the path is not a run, UsageError
+    for a change that cannot be made, and DataError if its data file is missing.
     """
     if not leads or (not overrides and status(path) == "finished"):
         yield _read(path, overrides, data_dir)  # nothing will be written, so the disk may be read-only
@@ -138,7 +137,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
 
 
 def _place(run: RecordedRun, data_dir: Path | None) -> Place:
-    """Return where the run's data are. Among several files of that name, the one that the run was trained on."""
+    """Return where the run's data are. Among several files of that name, it is the one that the run was trained on."""
     places = whereabouts.data_places(run, data_dir, goes_on=True)
     if len(places) > 1:
         with suppress(DataError, UsageError):  # what is wrong with the likeliest file is reported when it is read
@@ -147,7 +146,7 @@ def _place(run: RecordedRun, data_dir: Path | None) -> Place:
 
 
 def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Override]) -> SourcedConfig:
-    """Return the config with the overrides, and with its data file where it is now.
+    """Return the config with the overrides, and with the present path of its data file.
 
     A path among the overrides may be relative to the current folder.
     """
@@ -164,7 +163,7 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
 
 
 def _directions(config: Mapping[str, Any], overrides: Sequence[Override]) -> list[str]:
-    """Return overrides that let a new metric say whether lower or higher is better.
+    """Return overrides that take the direction, lower or higher is better, from a new metric.
 
     The recorded config has the direction of the old metric.
     """

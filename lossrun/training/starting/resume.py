@@ -1,4 +1,4 @@
-"""How a run is resumed: its session at the newest good checkpoint, and what to say about the changes.
+"""Resume a run: restore its session at the newest good checkpoint, and report the changes.
 
 Then `loop.py` trains. `resumable.py` reads the run before, without torch.
 """
@@ -36,10 +36,10 @@ from lossrun.training.state import keep_as_best, restore
 def resume_at(
     prepared: Prepared, resumable: Resumable, on_skip: Callable[[Path, str], None], note: Callable[[str], None]
 ) -> Iterator[Session]:
-    """Restore a run, which `resuming` has locked, at its newest good checkpoint, and cut its history back to there.
+    """Restore a run, which `resuming` has locked, at its newest good checkpoint, and cut its history to the same step.
 
-    `on_skip(path, reason)` is called for each newer checkpoint that cannot be used, `note` for what else there is to
-    say. Raises CheckpointError if no checkpoint can be used.
+    `on_skip(path, reason)` is called for each newer checkpoint that cannot be used, `note` for other messages. Raises
+    CheckpointError if no checkpoint can be used.
     """
     run = resumable.run
     if text := cut_out_of_stack(run):
@@ -138,7 +138,7 @@ def _nothing_to_train(session: Session, given: Sequence[str]) -> str:
 
 
 def _ends_within_an_epoch(session: Session) -> str:
-    """Say that a run cannot end within an epoch: its weights would be compared with those of whole epochs."""
+    """Report that a run cannot end within an epoch: its weights would be compared with weights after whole epochs."""
     asked, begun = session.config.epochs, session.position.epoch
     enough = set_options(f"epochs={begun}")
     return (
@@ -158,7 +158,7 @@ def _rates_by(config: Config, session: Session, checkpoint: Checkpoint) -> list[
 
 
 def _jump(before: Sequence[float], session: Session) -> str:
-    """Return what to say if the changes move the learning rate of the next step; "" if they do not."""
+    """Return a message if the changes move the learning rate of the next step; "" if they do not."""
     step = session.position.step
     for old, new in zip(before, session.rates(step), strict=True):
         if old != new:

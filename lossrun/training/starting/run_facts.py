@@ -1,4 +1,4 @@
-"""What run.json and the ledger keep of the machine, the versions and the data."""
+"""Collect what run.json and the ledger keep of the machine, the versions and the data."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.training.process import environment
 from lossrun.training.starting.prepare import Prepared
 
-MOST_CLASSES: Final = 1000  # more classes than these are not counted in run.json
+MOST_CLASSES: Final = 1000  # the samples of more classes are not counted in run.json
 
 
 def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
@@ -31,9 +31,9 @@ def environment_of(prepared: Prepared, runs_dir: Path) -> dict[str, Any]:
 
 
 def _class_counts(data: Mapping[int, Data]) -> dict[str, Any]:
-    """Return what the samples of each class, and all of them together, count for in the parts that are scored.
+    """Return the total weight of the samples of each class, and of all samples, in the parts that are scored.
 
-    A list, one for each seed, if the seeds' splits differ. {} for regression and for very many classes.
+    There is a list with a value for each seed if the seeds' splits differ; {} for regression and for very many classes.
     """
     first = next(iter(data.values()))
     if first.task == "regression" or first.target_size > MOST_CLASSES:

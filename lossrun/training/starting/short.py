@@ -1,4 +1,4 @@
-"""Short trainings that leave nothing behind: how well a config does after some steps, and how long an epoch takes."""
+"""Train for a short time, without a run: how well a config does after some steps, and how long an epoch takes."""
 
 import math
 import time
@@ -32,7 +32,7 @@ def best_scores(experiment: Experiment, steps: int) -> list[float]:
     Returns:
         For each seed its score; NaN for all if one diverged.
     """
-    # The run has no directory, because nothing of it is written.
+    # The run has no directory, because nothing is written.
     session = session_of(prepare(experiment), [RunDirectory(Path())], [None])
     metric = session.config.best.metric
     upward = 1 if session.config.best.mode == "max" else -1
@@ -74,7 +74,7 @@ def epoch_seconds(experiment: Experiment, at_most: float = 0.5) -> float:
 
 
 def _scores(session: Session, metric: str, train_losses: Sequence[float]) -> list[float]:
-    """Return the metric now, for each seed; the training loss is the mean since the last look."""
+    """Return the metric now, for each seed; the training loss is the mean since the last call."""
     if metric == "train_loss":
         return list(train_losses)
     validation = session.validate()

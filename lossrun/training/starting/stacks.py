@@ -1,4 +1,4 @@
-"""How a stack starts and resumes: runs of a sweep that are trained as one computation.
+"""Start and resume a stack: runs of a sweep that are trained as one computation.
 
 Its members are ordinary run directories from the first step to the last, but their checkpoint is one file for all of
 them, `stacks/<name>/step-...` in the folder of the sweep. Then `loop.py` trains.
@@ -93,7 +93,7 @@ def _remove_what_never_began(run: Path) -> None:
 
 
 def remove_half_done(run: Path) -> None:
-    """Remove the run of a member that its stack has not trained to an end, and that nobody has resumed by itself.
+    """Remove the run of a member that its stack has not trained to the end, and that was not resumed alone.
 
     Raises LockedError if another process still writes it.
     """
@@ -192,7 +192,7 @@ def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directori
 
 
 def cut_out_of_stack(run: RunDirectory) -> str:
-    """Give a member of a stack a checkpoint of its own, with which it can be resumed alone.
+    """Give a member of a stack its own checkpoint, with which it can be resumed alone.
 
     Returns a sentence about it for the user; "" if the member has a checkpoint already.
 

@@ -1,4 +1,4 @@
-"""How a run starts: create its directory and its session from what was prepared (`prepare.py`).
+"""Start a run: create its directory and its session from what was prepared (`prepare.py`).
 
 Then `loop.py` trains. `resume.py` is the other way to start.
 """
@@ -95,7 +95,7 @@ def _refuse_full_disk(prepared: Prepared, runs_dir: Path) -> None:
 def session_of(
     prepared: Prepared, runs: Sequence[RunDirectory], run_ids: Sequence[str | None], stack: Path | None = None
 ) -> Session:
-    """Put together the session of a run before its first step, or that of a stack of runs.
+    """Build the session of a run, or of a stack of runs, before its first step.
 
     `stack`: the folder of the stack's checkpoints.
     """
@@ -166,7 +166,7 @@ def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
 
 
 def _scorers(group: SeedGroup, spec: OutputSpec, recorder: Recorder | None) -> list[Scorer]:
-    """Return what scores a group on its validation data: seed by seed where each seed has its own.
+    """Return the scorers of a group on its validation data: one for each seed if each seed has its own data.
 
     Such a seed is not recorded, because its weights move when others leave the stack.
     """
