@@ -1,1 +1,1 @@
-"""What is wrong with a run in progress. Begin with `examine.py`."""
+"""Find out what is wrong with a run in progress. Begin with `examine.py`."""

@@ -1,4 +1,4 @@
-"""Why a run has the trouble that it has, and the settings that cure it.
+"""Explain why a run has a problem, and find the settings that fix it.
 
 The evidence is weighed in order: what the linter found before the run; the gradient with respect to the outputs; the
 layers; the loss; the scale of the targets; and at last the learning rate and the model. `alternatives.py` has the
@@ -18,19 +18,19 @@ from lossrun.health.layers import Layers
 # Targets at least this many standard deviations, or numbers, away from 0 are far for outputs that begin near 0.
 FAR: Final = 3.0
 LARGE: Final = 10.0
-# A scheduled rate so many times above the configured one was raised by the schedule, or lowered.
+# A scheduled rate that is this many times above or below the configured one was raised or lowered by the schedule.
 RAISED: Final = 1.5
 LOWERED: Final = 0.1
 # A best epoch in this part of the run came early.
 EARLY: Final = 0.7
 # Settings of initializations that ignore the number of inputs of a layer.
 OF_ANY_SIZE: Final = ("std", "value")
-# Of one class this share of the samples, and the others are rare.
+# If one class has this share of the samples, the others are rare.
 RARE: Final = 0.8
 
 
 def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any], since: int) -> Advice | None:
-    """Return the advice for a diagnosis; None where there is nothing to add to what the catalogue says of it.
+    """Return the advice for a diagnosis; None if there is nothing to add to the catalogue's text.
 
     Args:
         layers: The state of the layers; None if the weights are not finite.
@@ -90,7 +90,7 @@ _MISTAKES: Final[Mapping[str, Callable[[Circumstances], tuple[str, ...]]]] = {
 def _end_earlier(name: str, known: Circumstances, since: int) -> tuple[str, ...]:
     """Return the settings that end a run soon after its best epoch, or that keep probabilities away from 0 and 1."""
     declared = loss_declaration(known.config.loss)
-    # However long it is trained, such a loss is least at probabilities of 0 and 1.
+    # However long the training, the minimum of such a loss is at probabilities of 0 and 1.
     if name == "overconfident" and declared is not None and not declared.proper:
         return f"loss={USUAL_LOSSES[known.facts.task]}", "model.output=logits"
     smoothing = known.config.loss.parameters.get("label_smoothing")
@@ -111,7 +111,7 @@ def _by_schedule(known: Circumstances, row: Mapping[str, Any], *, diverged: bool
 
 
 def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None:
-    """Return what the gradient says, from the outputs down."""
+    """Return the advice that follows from the gradients, from the outputs to the inputs."""
     init = dict(known.config.model.parameters.get("init") or {})
     any_size = any(key in init for key in OF_ANY_SIZE)
     if layers.at_outputs == 0 and known.facts.task != "regression":
@@ -155,16 +155,16 @@ def _of_targets(known: Circumstances) -> Advice | None:
     if scale is None or not settings:
         return None
     return Advice(
-        f"targets of {scale.low:g} to {scale.high:g} are far from the outputs of a new network, which are near 0",
+        f"targets of {scale.low:g} to {scale.high:g} are far from the first outputs of the network, which are near 0",
         (*settings, *(setting for cure in known.lint.values() for setting in cure)),
     )
 
 
 def _far_targets(known: Circumstances) -> tuple[str, ...]:
-    """Return the settings that standardize targets far from 0; () where they are near, or must not be standardized."""
+    """Return the settings that standardize targets far from 0; () if they are near 0, or must not be standardized."""
     scale, standardize = known.facts.target_scale, known.config.dataset.parameters.get("standardize")
     cured = [setting for cure in known.lint.values() for setting in cure]
-    # The linter may have said that the outputs must not be squashed.
+    # The linter may have said that the outputs need an unbounded range.
     unbounded = known.config.model["output"] == "none" or "model.output=none" in cured
     if scale is None or standardize is None or standardize["targets"] or not unbounded:
         return ()

@@ -1,4 +1,4 @@
-"""Settings that are tried before they are advised: other learning rates, longer runs, other models."""
+"""Try settings before they are advised: other learning rates, longer runs, other models."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, inf, isfinite
@@ -22,37 +22,38 @@ from lossrun.health.circumstances import (
 OPTIMIZER: Final = "optimizer="
 ADAM: Final = "optimizer=adam"
 RELU: Final = ("model.activation=relu", "model.init=he_normal")
-# Shares of a learning rate that diverged, and multiples of one that went nowhere, that are tried instead.
+# Factors that are tried for a learning rate that diverged, and for one that made no progress.
 SMALLER: Final = (1 / 2, 1 / 5, 1 / 10, 1 / 30, 1 / 100, 1 / 300, 1 / 1000)
 OTHERS: Final = (3.0, 10.0, 30.0, 100.0, 1 / 10, 1 / 100)
 # How much lower the loss must be with other settings to advise them.
 BETTER: Final = 0.95
 # The same for settings that change more than the rate of a run that learned something.
 MUCH_BETTER: Final = 0.8
-# A loss below the first has clearly left that of a constant; above the others, a model has learned little, or nothing.
+# A loss below the first value is clearly better than a constant; above the others, a model has learned little or
+# nothing.
 LEARNED: Final = 0.85
 LITTLE: Final = 0.9
 STILL: Final = 0.99
 GOOD_RATE: Final = 0.01
-# Steps of a run that has had its time.
+# A run with this many steps has had enough time.
 LONG: Final = 200
-# Steps of a run that has hardly begun.
+# A run with fewer steps has hardly begun.
 SHORT: Final = 50
-# Units of a layer that suffice for most small problems.
+# Units of a layer that are enough for most small problems.
 WIDE: Final = 64
 
 
 def smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
-    """Return the smaller learning rate with the lowest loss when it was tried; one of the usual ones if any trains."""
+    """Return the smaller learning rate with the lowest loss in a trial, from the usual range if any of these trains."""
     rate, usual = known.config.learning_rate, usual_range(known.config.optimizer.name)
     smaller = [*(rounded(rate * share) for share in SMALLER), *(one for one in middle_rate(known) if one < rate)]
     losses = _with_rates(known, smaller)
     trained = {tried: loss for tried, loss in losses.items() if isfinite(loss)}
     init = dict(known.config.model.parameters.get("init") or {})
     if {"std", "value"} & init.keys() and min(trained.values(), default=inf) > 1:
-        return Advice("the network is dead from its first weights on, whatever the rate", ("model.init=torch",))
+        return Advice("the network is dead from its first weights, at any learning rate", ("model.init=torch",))
     ordinary = {tried: loss for tried, loss in trained.items() if usual[0] <= tried <= usual[1]}
-    # Where only tiny steps train, the numbers are too large for any usual rate.
+    # If only tiny steps train, the numbers are too large for any usual rate.
     if min(ordinary.values(), default=inf) > 1 and (found := _furthest(known, _scaled(known, smaller), 1.0)):
         return found
     if not trained:
@@ -77,9 +78,9 @@ def _scaled(known: Circumstances, rates: Sequence[float]) -> list[tuple[Settings
 
 
 def long_enough(advice: Advice, known: Circumstances, *, diverged: bool = False) -> Advice:
-    """Add to a cure what it needs to get away from a constant: another rate, model or loss, or more epochs.
+    """Extend a cure until it beats a constant: with another learning rate, model or loss, or more epochs.
 
-    `diverged`: whether the run had; then a cure with which the loss moves is enough.
+    `diverged`: whether the run diverged; then it is enough that the loss falls.
     """
     cure = advice.cure
     share = known.try_out([cure]).get(cure)
@@ -99,7 +100,7 @@ def long_enough(advice: Advice, known: Circumstances, *, diverged: bool = False)
         tried = {settings: loss for settings, loss in known.try_out(several).items() if settings != cure}
         better = [settings for settings in several if tried.get(settings, inf) < min(BETTER * share, LEARNED)]
         if better:
-            # A run that has diverged once is given the smallest step.
+            # A run that diverged gets the smallest rate.
             best = better[0] if diverged and isfinite(share) else min(better, key=lambda settings: tried[settings])
             return Advice(advice.why, last_of_each_key(best))
     steps = known.config.epochs * known.steps_per_epoch
@@ -111,7 +112,7 @@ def long_enough(advice: Advice, known: Circumstances, *, diverged: bool = False)
 
 
 def of_loss(known: Circumstances) -> Settings:
-    """Return the settings of a cross-entropy in the place of a loss of numbers on classes; () where it has another."""
+    """Return the settings of a cross-entropy, if the run has a loss of numbers on classes; () for any other loss."""
     declared, task = loss_declaration(known.config.loss), known.facts.task
     if declared is None or task == "regression" or declared.prediction != "mean":
         return ()
@@ -120,7 +121,7 @@ def of_loss(known: Circumstances) -> Settings:
 
 
 def further(name: str, known: Circumstances, loss: float) -> Advice | None:
-    """Return what reaches a lower loss from the first weights: another learning rate, another model, more epochs.
+    """Return settings that reach a lower loss from the first weights: another learning rate or model, or more epochs.
 
     `loss`: the last one of the run.
     """
@@ -135,7 +136,7 @@ def further(name: str, known: Circumstances, loss: float) -> Advice | None:
     if known.config.schedule.name != "constant" and now < min(MUCH_BETTER * known.share(loss), LEARNED):
         return Advice(f"a constant rate of {rate:g} reached a lower loss when it was tried", ("schedule=constant",))
     gets_further = isfinite(losses[best]) and losses[best] < BETTER * now and best != rounded(rate)
-    # After so few steps it is mostly the last batch that tells one rate from another.
+    # After so few steps, rates differ mostly by their last batch.
     short = epochs * known.steps_per_epoch < SHORT
     if gets_further and losses[best] < LEARNED and not short:
         return _other_rate(rate, best)
@@ -158,9 +159,9 @@ def further(name: str, known: Circumstances, loss: float) -> Advice | None:
 
 
 def more_was_possible(known: Circumstances, loss: float) -> bool:
-    """Return whether larger steps got far below the final loss of the run in the short time that they were tried for.
+    """Return whether larger steps got far below the final loss of the run in a short trial.
 
-    What the linter has advised is tried with them.
+    They are tried together with the linter's advice.
     """
     advised = last_of_each_key([setting for cure in known.lint.values() for setting in cure])
     larger = [(f"{RATE}{rounded(known.config.learning_rate * times):g}",) for times in OTHERS if times > 1]
@@ -171,13 +172,13 @@ def more_was_possible(known: Circumstances, loss: float) -> bool:
 
 
 def another_model(known: Circumstances, below: float) -> Advice | None:
-    """Return the settings of another model that got below this loss when they were tried; None if none did."""
+    """Return the settings of another model that got below this loss when they were tried; None if no model did."""
     return _furthest(known, [*_models(known), *_faster(known, _models(known))], below)
 
 
 def larger_model(known: Circumstances, loss: float) -> Advice | None:
     """Return the settings of a larger model that got far below the final loss of a run in a part of its steps."""
-    # A linear model is a choice.
+    # A linear model was probably chosen on purpose.
     if known.config.model.name == "linear" or known.config.epochs * known.steps_per_epoch < LONG:
         return None
     return _furthest(known, _models(known)[:1], MUCH_BETTER * known.share(loss))
@@ -193,7 +194,7 @@ def _furthest(known: Circumstances, models: Sequence[tuple[Settings, str]], belo
 
 
 def _models(known: Circumstances) -> list[tuple[Settings, str]]:
-    """Return models to try instead of the configured one, a larger one first, each with what to call it."""
+    """Return models to try instead of the configured one, larger ones first, each with a description."""
     parameters: Mapping[str, Any] = known.config.model.parameters
     hidden = parameters.get("hidden") or []
     found: list[tuple[Settings, str]] = []

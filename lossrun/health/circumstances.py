@@ -1,4 +1,4 @@
-"""What is known of a run besides its losses, and what advice is.
+"""What is known about a run in addition to its losses, and the form of advice.
 
 A loss is a share of the best constant output's loss: 1 is nothing learned, and 0 is a loss of 0.
 """
@@ -15,13 +15,13 @@ from lossrun.config import Config
 Settings: TypeAlias = tuple[str, ...]
 
 RATE: Final = "learning_rate="
-# What brings most models to their end: steps of the learning rate that add up to 5.
+# Enough for most models to converge: steps of the learning rate that add up to 5.
 GOOD_WAY: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known about a run besides its losses.
+    """What is known about a run in addition to its losses.
 
     Attributes:
         config: The resolved config.
@@ -47,19 +47,19 @@ class Circumstances:
 
 
 def share_of(constant: float, loss: float) -> float:
-    """Return a loss as a share of the best constant's, also where losses may be below 0."""
+    """Return a loss as a share of the best constant's, even if losses may be below 0."""
     return 1 + (loss - constant) / abs(constant) if constant and isfinite(constant) else loss
 
 
 class Advice(NamedTuple):
-    """Why, in a sentence without a full stop, and the cure as settings for --set; () where no setting cures it."""
+    """The reason, a sentence without a full stop, and the cure as settings for --set; () if no setting cures it."""
 
     why: str
     cure: Settings
 
 
 def last_of_each_key(settings: Sequence[str]) -> Settings:
-    """Return the settings that hold where several have one key."""
+    """Return the settings without those that a later setting of the same key replaces."""
     return tuple({setting.partition("=")[0]: setting for setting in settings}.values())
 
 
@@ -81,7 +81,7 @@ def middle_rate(known: Circumstances) -> list[float]:
 
 
 def scales(known: Circumstances) -> bool:
-    """Return whether the optimizer's steps are as large as the gradient."""
+    """Return whether the optimizer's steps are proportional to the gradient."""
     declared = optimizer_of(known.config.optimizer.name)
     return declared is not None and declared.scales_with_gradient
 

@@ -1,4 +1,4 @@
-"""What can be said about a seed once it has ended: how good it is, and whether more or less training would help."""
+"""Judge a seed once it has ended: how good it is, and whether more or less training would help."""
 
 from itertools import pairwise
 from math import nan
@@ -13,7 +13,7 @@ from lossrun.steps.remembered import Health
 POOR: Final = 0.5
 NEAR: Final = 0.02
 LITTLE: Final = 0.9
-# Above this share, a run that still falls fast has hardly begun; below it, it is only short.
+# Above this share, a run whose loss still falls fast has hardly begun; below it, the run is only short.
 FAR: Final = 0.85
 # How much the loss must fall in the last tenth of a run to be falling fast.
 FAST: Final = 0.1
@@ -22,7 +22,7 @@ WORSE: Final = 1.25
 EARLY: Final = 0.5
 # Share of the best constant's loss that a rise of val_loss must cost to matter.
 COSTS: Final = 0.1
-# The calibration error that is told, beside its own noise.
+# The least calibration error that is reported, in addition to its own noise.
 MISCALIBRATED: Final = 0.1
 # Share of epochs at which an oscillating loss turns, and the size of its steps.
 TURNS: Final = 2 / 3
@@ -33,7 +33,7 @@ MANY: Final = 5
 def how_it_ended(
     row: dict[str, float], health: Health, floors: Floors, look: OutputChecks, samples: int
 ) -> tuple[str, float]:
-    """Return the diagnosis of a seed's last epoch and the floor that it is held against; "" and NaN for none.
+    """Return the diagnosis of a seed's last epoch and the floor that it is compared with; "" and NaN if there is none.
 
     Args:
         row: The epoch's history row.
@@ -60,8 +60,8 @@ def how_it_ended(
     if overfits(row, health, constant):
         return "overfitting", health.least_validation
     error = row.get("val_expected_calibration_error", 0.0)
-    # With few samples a perfectly calibrated model has an error of about 1 / sqrt(n).
-    # Of a model that has learned little, other things have to be said.
+    # With few samples a perfectly calibrated model has an error of about 1 / sqrt(n). For a model that has learned
+    # little, other problems matter more.
     told = not poor and samples and error > MISCALIBRATED + samples**-0.5 and "val_accuracy" in row
     if told and look.confidence() > row["val_accuracy"] + MISCALIBRATED:
         return "overconfident", nan

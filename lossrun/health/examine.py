@@ -1,7 +1,7 @@
-"""How a seed is doing after an epoch: whether it diverged, made a known mistake, or came to rest on a plateau.
+"""Judge a seed after an epoch: whether it diverged, shows a known mistake, or is stuck on a plateau.
 
-`examine` changes nothing. The training loop hands it what the epoch showed (`SeedEpoch`) and what is remembered of the
-seed (`Health`), and gets back a new memory and perhaps a finding; the loop itself acts on both.
+`examine` changes nothing. The training loop passes what the epoch showed (`SeedEpoch`) and what is remembered of the
+seed (`Health`). It gets an updated `Health` and perhaps a finding, and acts on both itself.
 
 Read next: `catalog/diagnoses.py` for what each diagnosis means and what to do about it, `floors.py` for the values of
 the loss that a diagnosis compares with, and `output_checks.py` for what the outputs themselves reveal.
@@ -63,10 +63,10 @@ class SeedEpoch:
         first_gradient_norm: The gradient norm of the epoch's first step.
         is_last: Whether no epoch of this seed follows that could confirm a suspicion.
         floors: None where they cannot be computed, or where the losses are not finite.
-        least_loss: The least value that the loss can have; -inf for a user's own loss, which may have any.
+        least_loss: The lower bound of the loss; -inf for the user's own loss, whose bound is unknown.
         own_model: Whether the model is the user's own, so that its last layer is not known.
         window: The epochs over which a plateau is judged.
-        known: What is known of the run besides, for the advice.
+        known: What else is known about the run, for the advice.
     """
 
     row: Mapping[str, Any]
@@ -88,7 +88,7 @@ def is_finite(row: Mapping[str, Any]) -> bool:
 
 
 def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health, Finding | None]:
-    """Say what is new about a seed after an epoch.
+    """Return what is new about a seed after an epoch.
 
     Args:
         seen: What the epoch showed.
@@ -117,7 +117,7 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
         step, rate = seen.first_bad or (step, rate)
     else:
         suspected = _suspected(seen, health, look)
-        # A loss that was large in the course of the epoch may have done harm that lasts.
+        # A loss that was large during the epoch may have caused lasting harm.
         looks_diverged = bool(suspected) or _exploded(row["train_loss"], health, seen.floors)
         health = replace(health, suspicious=before.suspicious + 1 if looks_diverged else 0)
         if looks_diverged:
@@ -142,7 +142,7 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
 
 
 def _suspected(seen: SeedEpoch, health: Health, look: OutputChecks) -> str:
-    """Return the kind of divergence that a finite loss looks like at the end of the epoch; "" for none."""
+    """Return the kind of divergence that a finite loss at the end of the epoch suggests; "" for no divergence."""
     constant = seen.floors.constant if seen.floors else nan
     # A loss below that of the best constant proves that the outputs depend on the inputs.
     beaten = seen.recent_loss < constant - NEAR * abs(constant)
@@ -158,7 +158,7 @@ def _exploded(loss: float, health: Health, floors: Floors | None) -> bool:
 
 
 def _bad_by_design(floors: Floors | None) -> bool:
-    """Return whether a known mistake explains that the outputs are alike, or the loss high."""
+    """Return whether a known mistake explains that the outputs are the same, or that the loss is high."""
     return floors is not None and floors.mistake in ("single_softmax", "squashed", "clipped", "impossible")
 
 
@@ -179,10 +179,10 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
     if found := _mistake(seen, seen.floors, look):
         return found
     found = _plateau(seen, seen.floors, health, look)
-    # A plateau or a bad ending is named for the layers that explain it.
+    # If the layers explain a plateau or a bad ending, the diagnosis is about the layers.
     asked = found[0] in _PLATEAUS or (not found[0] and seen.is_last and _is_poor(seen))
     if asked and (in_trouble := _of_layers(look_at_layers(look.replica))):
-        # Many networks learn with a layer of which most units are dead.
+        # Many networks learn although most units of a layer are dead.
         little = seen.row["train_loss"] > LITTLE * seen.floors.constant
         if in_trouble != "dead_units" or found[0] or little:
             return in_trouble, seen.floors.constant
@@ -193,7 +193,7 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
     # Early stopping found that more epochs would not help, and has ended the overfitting.
     if seen.row["epoch"] < seen.window.planned:
         return ("", nan) if found[0] in _CURED_BY_STOPPING else found
-    # Whether anything is said has to be known first: of most runs that learned little, nothing can be.
+    # Whether more was possible is tried first, because for most runs that learned little there is no advice.
     if not found[0] and seen.known and _is_poor(seen):
         little = seen.row["train_loss"] > HARDLY * seen.floors.constant and seen.window.is_full(tuple(health.losses))
         if little and more_was_possible(seen.known, seen.row["train_loss"]):
@@ -208,7 +208,7 @@ def _is_poor(seen: SeedEpoch) -> bool:
 
 
 def _of_layers(layers: Layers) -> str:
-    """Return the diagnosis of layers in trouble; "" for none."""
+    """Return the diagnosis of layers with a problem; "" if no layer has one."""
     gradients = list(layers.gradients.values())
     if max(layers.dead.values(), default=0.0) >= MOST_UNITS:
         return "dead_units"
@@ -220,9 +220,9 @@ def _of_layers(layers: Layers) -> str:
 
 
 def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, float] | None:
-    """Return a mistake to name and its floor; None if no mistake shows, or not clearly yet.
+    """Return a mistake to report and its floor; None if no mistake shows, or not clearly yet.
 
-    A mistake is named once the loss has come down most of the way that it can, or at the end if it is certain.
+    A mistake is reported once the loss has fallen most of the way that it can, or at the end if it is certain.
     """
     name, best, certain = floors.mistake, floors.best, True
     if not name and seen.own_model and isfinite(floors.doubled):
@@ -237,7 +237,7 @@ def _mistake(seen: SeedEpoch, floors: Floors, look: OutputChecks) -> tuple[str, 
 
 
 def _had_time(seen: SeedEpoch) -> bool:
-    """Return whether the steps so far take most models off the plateau on which they begin."""
+    """Return whether the steps so far are enough for most models to leave the plateau on which they begin."""
     steps, known = seen.row["step"], seen.known
     # The weights of adam and similar optimizers move by about the learning rate in each step.
     arrived = not known or not bounded_steps(known) or known.config.learning_rate * steps >= GOOD_WAY
@@ -245,7 +245,7 @@ def _had_time(seen: SeedEpoch) -> bool:
 
 
 def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks) -> tuple[str, float]:
-    """Return the name and the value of the floor that the loss has come to rest on; "" and NaN for none."""
+    """Return the name and the value of the floor at which the loss has stopped falling; "" and NaN for none."""
     losses, loss = tuple(health.losses), seen.row["train_loss"]
     told_apart = not isclose(floors.smoothing, floors.chance, rel_tol=NEAR)
     # Label smoothing allows no lower loss than this.
@@ -255,7 +255,7 @@ def _plateau(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks
         return "", nan
     name = "chance" if isfinite(floors.chance) else "constant"
     moved, size = max(losses) - min(losses), abs(loss)
-    # Most epochs of most runs end here.
+    # Most epochs of most runs return here.
     if moved > FLAT * size:
         return "", nan
     still = moved <= STILL * size

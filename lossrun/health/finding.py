@@ -20,9 +20,9 @@ class Finding:
         gradient_norm: The last finite one.
         floor: The value of the loss that revealed the problem; NaN if the problem has no such value.
         epochs: For how many epochs this has been seen.
-        why: What causes it in this run; "" where only the diagnosis' general reason is known.
-        cure: The settings that cure it, as for --set; () where no setting is known to.
-        since: The epoch of the best val_loss, where it has risen since.
+        why: The cause in this run; "" if only the diagnosis' general reason is known.
+        cure: The settings that fix it, as for --set; () if no such setting is known.
+        since: The epoch of the best val_loss, if it has risen since.
         validation: The val_loss of the epoch.
     """
 
@@ -64,7 +64,7 @@ class Finding:
 
     @property
     def remedy(self) -> str:
-        """What to do: the settings that cure this run, or what cures most runs."""
+        """What to do: the settings that fix this run, or what fixes most runs."""
         if not self.cure:
             return self.diagnosis.remedy
         return f"train again with {set_options(*self.cure)}"

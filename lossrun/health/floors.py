@@ -1,8 +1,8 @@
-"""Floors: the values of the loss at which a run may come to rest. `catalog/diagnoses.py` says what each means.
+"""Compute floors: the values of the loss at which a run may get stuck. `catalog/diagnoses.py` says what each means.
 
-No number is typed in. The run's own objective is applied to the outputs that a model without information would give, or
-a model that does its best in spite of a mistake. So the floors are right for every loss, reduction, weight and number
-of classes. The tests compare them with closed forms.
+No value is hard-coded. The run's own objective is applied to the outputs of a model without information, or of a model
+that does its best in spite of a mistake. So the floors are right for every loss, reduction, weight and number of
+classes. The tests compare them with closed forms.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from lossrun.config.resolve import loss_declaration
 from lossrun.steps.evaluate import OutputSpec
 from lossrun.steps.replica import Replica
 
-# Targets that are looked at, taken evenly from all of them: floors are compared to within a per cent or two.
+# The most targets that are used, taken evenly from all of them: floors are compared to within one or two percent.
 MOST_TARGETS: Final = 20_000
 # Constants that are tried as outputs of a regression: quantiles of the targets.
 QUANTILES: Final = 101
@@ -29,7 +29,7 @@ QUANTILES: Final = 101
 MOST_NUMBERS: Final = 16_000_000
 # Outputs of constants whose losses are computed at a time.
 MOST_OUTPUTS: Final = 1_000_000
-# A logit whose sigmoid is 0 or 1 to the last digit.
+# A logit whose sigmoid is exactly 0 or 1 after rounding.
 SURE: Final = 30.0
 
 
@@ -38,12 +38,12 @@ class Floors:
     """Values of the mean loss.
 
     Attributes:
-        constant: Of the best output that is the same for every sample.
-        chance: Of equal probabilities; NaN in a regression.
+        constant: The loss of the best output that is the same for every sample.
+        chance: The loss of equal probabilities; NaN in a regression.
         mistake: The diagnosis of a mistake that the config makes knowingly; "" for none.
-        best: The least value that the mistake allows; -inf where none is known.
-        doubled: Of perfect probabilities that are taken for logits; NaN where the loss takes no logits.
-        smoothing: Of ideal outputs under label smoothing; NaN without it.
+        best: The least loss that the mistake allows; -inf if it is unknown.
+        doubled: The loss of perfect probabilities that are read as logits; NaN if the loss does not take logits.
+        smoothing: The loss of ideal outputs under label smoothing; NaN without it.
     """
 
     constant: float
@@ -58,7 +58,7 @@ class Floors:
 def floors(replica: Replica, spec: OutputSpec, config: Config) -> Floors:
     """Compute the floors of a seed's training data. `config` is resolved."""
     samples = replica.parts.train
-    # A copy, because a user's own loss may keep what it has seen.
+    # A copy, because the user's loss may keep what it has seen.
     objective = deepcopy(replica.objective)
     last = config.model["output"]
     apart = -(-len(samples) // MOST_TARGETS)
@@ -200,7 +200,7 @@ def quantiles(rows: Tensor, counts: Tensor, most: int = MOST_NUMBERS) -> Tensor:
 
 
 def _ideal(rows: Tensor, share: float, inputs: str, *, sigmoids: bool) -> Tensor:
-    """The outputs that cost least under label smoothing: those that reproduce the smoothed labels."""
+    """The outputs with the least loss under label smoothing: those that reproduce the smoothed labels."""
     spread = 2 if sigmoids else rows.shape[1]
     probabilities = rows * (1 - share) + share / spread
     if inputs == "probabilities":

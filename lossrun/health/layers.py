@@ -1,4 +1,4 @@
-"""What each layer of a network does: units that are dead or saturated, and the gradient that reaches its weights."""
+"""Measure each layer of a network: units that are dead or saturated, and the gradient that reaches its weights."""
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -37,14 +37,14 @@ class Layers:
 
 
 def look_at_layers(replica: Replica) -> Layers:
-    """Pass some training samples through the network and back. Nothing about the replica changes."""
+    """Pass some training samples forward and backward through the network. The replica does not change."""
     few = replica.parts.train.thinned(LOOKED_AT)
     inputs = few.scaled(few.inputs)
     dead: dict[str, float] = {}
     saturated: dict[str, float] = {}
 
     def keep(name: str, module: nn.Module, _: Any, output: Tensor) -> None:
-        # Of a convolution the channels are the units.
+        # The units of a convolution are its channels.
         units = output.detach().movedim(1, 0).flatten(1) if output.ndim > 1 else output.detach()[None]
         if isinstance(module, RECTIFIERS):
             dead[name] = float((units <= 0).all(dim=1).double().mean())

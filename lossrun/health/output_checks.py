@@ -1,7 +1,7 @@
-"""What a seed's outputs on some training samples reveal about it.
+"""Check what a seed's outputs on some training samples reveal about it.
 
-The outputs are looked at only if the loss gives a reason to. Looking leaves no trace: the random stream and the
-buffers of a user's own loss stay as they were.
+The outputs are computed only if the loss gives a reason to. This changes nothing: the random stream and the buffers of
+the user's loss stay as they were.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ STANDARD_ERRORS: Final = 3.0
 class StackOutputs:
     """The outputs of all seeds of a stack, computed at once when the first of them is asked for after an epoch.
 
-    Recorded, if there is a `recorder`: epoch after epoch the same is computed.
+    The computation is recorded if there is a `recorder`, because it is the same in every epoch.
     """
 
     def __init__(self, group: SeedGroup, recorder: Recorder | None) -> None:
@@ -39,7 +39,7 @@ class StackOutputs:
         self._of: Sequence[Replica] = ()
 
     def forget(self) -> None:
-        """Take note that the weights have changed."""
+        """Discard the outputs, because the weights have changed."""
         self._outputs = None
 
     def of(self, replica: Replica) -> Tensor:
@@ -79,7 +79,7 @@ class OutputChecks:
 
     def outputs_are_alike(self) -> bool:
         """Return whether the model gives the same output for every sample, up to rounding."""
-        # A few outputs that differ settle it at a fraction of the cost. A stack computes all of its seeds at once.
+        # A few different outputs decide this at a fraction of the cost. A stack computes all of its seeds at once.
         if self.stack is None and not _alike(self._outputs(FEW)):
             return False
         inputs, _, _ = looked_at(self.replica)
@@ -132,7 +132,8 @@ class OutputChecks:
     def hidden_activation(self) -> str:
         """Return the mistake of a user's own model that gives probabilities where the loss expects logits; "" for none.
 
-        Rows that add up to 1 leave no doubt. Values in [0, 1] may be logits that happen to lie there for now.
+        Rows that add up to 1 are certainly probabilities. Values in [0, 1] may be logits that happen to be in this
+        range.
         """
         outputs = self._outputs()
         if self.spec.reads_as != "probabilities" or not bool(((outputs >= 0) & (outputs <= 1)).all()):
@@ -148,7 +149,7 @@ class OutputChecks:
             return float(deepcopy(self.replica.objective)(self._outputs(), targets, weights))
 
     def one_answer_scores_as_well(self) -> bool:
-        """Return whether the decisions are right no more often than the same answer for every sample."""
+        """Return whether the decisions are right only as often as the same answer for every sample."""
         _, targets, _ = looked_at(self.replica)
         outputs = self._outputs()
         if self.spec.task == "multiclass":
@@ -163,7 +164,7 @@ class OutputChecks:
         return bool(right <= torch.maximum(yes, len(targets) - yes).sum())
 
     def confidence(self) -> float:
-        """Return the mean probability of what the model decides for, on validation samples; NaN without any."""
+        """Return the mean probability of the model's decisions on validation samples; NaN without probabilities."""
         validation, spec = self.replica.parts.validation, self.spec
         if validation is None or (spec.reads_as != "probabilities" and spec.output == "none"):
             return torch.nan
@@ -178,12 +179,13 @@ class OutputChecks:
 
     def _outputs(self, most: int = LOOKED_AT) -> Tensor:
         """Return the outputs for those samples, or for fewer, dropout off."""
-        # Not those of a stack in half precision, in which outputs that are merely close to each other look alike.
+        # Not the outputs of a stack in half precision, in which outputs that are only close to each other look the
+        # same.
         if self.stack is not None and not self.replica.mixed:
             return self.stack.of(self.replica)
         inputs, _, _ = looked_at(self.replica, most)
         with torch.no_grad(), undisturbed(inputs.device), evaluating(self.replica.network):
-            # In full precision here, too.
+            # In full precision, too.
             return replace(self.replica, mixed=False).forward(inputs)[0]
 
 

@@ -1,4 +1,4 @@
-"""The epochs over which a plateau is judged: a tenth of the run, but at least three."""
+"""The window over which a plateau is judged: a tenth of the run's epochs, but at least three."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +22,7 @@ class Window:
 
     @property
     def every(self) -> int:
-        """The losses of one in so many epochs are kept."""
+        """The interval, in epochs, at which losses are kept."""
         return ceil(self.epochs / MOST)
 
     def after(self, losses: tuple[float, ...], loss: float, epoch: int) -> tuple[float, ...]:

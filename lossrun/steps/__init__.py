@@ -1,1 +1,1 @@
-"""Seeds trained together: replicas, seed groups, one training step, and evaluation. Begin with `step.py`."""
+"""Train seeds together: replicas, seed groups, one training step, and evaluation. Begin with `step.py`."""

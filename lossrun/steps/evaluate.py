@@ -1,4 +1,4 @@
-"""Validation and test: the objective, every metric and the predictions, from one forward pass."""
+"""Validate and test: compute the objective, every metric and the predictions from one forward pass."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,8 +39,8 @@ class OutputSpec:
     Attributes:
         outputs: How many there are for each sample.
         output: The activation of the last layer.
-        reads_as: What the loss takes the outputs for, such as probabilities or a mean.
-        left_out: Losses that are no metrics of these targets.
+        reads_as: What the outputs mean to the loss, such as probabilities or a mean.
+        left_out: Losses that are not metrics of these targets.
         watched: The metrics that the config names.
     """
 
@@ -60,7 +60,7 @@ class Evaluation:
         loss: The configured objective.
         metrics: Every metric by its plain name.
         predictions: In original units.
-        classes: What `class_scores` gives for each of several classes or labels; {} otherwise.
+        classes: The result of `class_scores` for several classes or labels; {} otherwise.
         shares: The share of each sample in the metrics, {name: (N,)}, float32; only those that were asked for.
     """
 
@@ -90,8 +90,8 @@ def evaluate(
     """Score one seed's weights on a part of the data, dropout off, batch norm at its running statistics.
 
     Args:
-        by_class: Whether to give the metrics of each class.
-        most_shares: For how many metrics at most to give the shares of the samples. The task's primary metrics come
+        by_class: Whether to return the metrics of each class.
+        most_shares: The most metrics for which to return the shares of the samples. The task's primary metrics come
             first, then those that the config watches, the others, and the objective.
     """
     targets = _prepared(samples, spec, replica)

@@ -1,4 +1,4 @@
-"""A copy of what a seed group has learned so far, to go back to for a moment."""
+"""Copy what a seed group has learned so far, to return to that state for a moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import SeedGroup
 from lossrun.steps.seed_stack import SeedStack
 
-# What training changes about a replica, its tensors in the group's memory aside.
+# What training changes about a replica, except for its tensors in the group's memory.
 _CHANGED: Final = (
     "best",
     "best_weights",
@@ -63,7 +63,7 @@ class GroupCopy:
 
 
 def _publish(group: SeedGroup) -> None:
-    """Make the optimizers of the seeds those of the group, also where it has kept nothing yet."""
+    """Update the optimizers of the seeds from the group's optimizer, even if it has not kept any state yet."""
     for replica in group.active:
         if replica.optimizer is not group.optimizer:
             replica.optimizer.state.clear()

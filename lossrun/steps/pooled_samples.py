@@ -1,4 +1,4 @@
-"""The training samples of seeds that are computed as one although each is trained on its own split of the data."""
+"""Pool the training samples of seeds that are computed as one although each is trained on its own split of the data."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,8 +17,8 @@ LARGEST_POOL: Final = 2**28
 def may_be_pooled(replicas: Sequence[Replica]) -> bool:
     """Return whether seeds with different data can be computed as one.
 
-    They can if they take as many steps, read their samples in the same way, and have the same loss: class weights that
-    are `balanced` follow from the data.
+    They can if they take the same number of steps, read their samples in the same way, and have the same loss. Class
+    weights that are `balanced` depend on the data.
     """
     first = replicas[0]
     size = sum(part.inputs.nbytes for part in {id(each): each for each in _trained_on(replicas)}.values())

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 
 class Replayable(Protocol):
-    """A recorded function. `outputs` is what it returned, in memory that `replay` fills again."""
+    """A recorded function. `outputs` is its result, in memory that `replay` fills again."""
 
     outputs: Any
 
@@ -21,12 +21,12 @@ class Recorder:
     """Ways to record a function. Each runs the function at least once.
 
     Attributes:
-        kind: What a step that is recorded this way is called.
+        kind: The name of a step that is recorded this way.
         any_number: Records a function that may be run several times, to warm up.
         once: Records a function that must be run only once.
         exact: Like `any_number`, with the kernels of an ordinary call, so with the same bits.
         deferring: Like `any_number`, with the `defer` of `Recording`; None where nothing can be deferred.
-        apart: Makes a recorder like this one, whose records may be replayed while those of this one are.
+        apart: Makes a recorder like this one, whose recordings may be replayed at the same time as this one's.
     """
 
     kind: str

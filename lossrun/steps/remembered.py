@@ -1,4 +1,4 @@
-"""What is remembered of a seed from epoch to epoch: its best value so far, and how it is doing."""
+"""Remember a seed's best value so far, and its health, from epoch to epoch."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class BestSoFar:
         return not math.isnan(value) and (self.epoch == 0 or gain > self.min_delta)
 
     def update(self, value: float, epoch: int, step: int) -> bool:
-        """Take in the value of an epoch, and return whether it is the best so far."""
+        """Add the value of an epoch, and return whether it is the best so far."""
         if self.improves(value):
             self.value, self.epoch, self.step, self.bad_epochs = value, epoch, step, 0
             return True

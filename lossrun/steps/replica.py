@@ -1,4 +1,4 @@
-"""One seed's copy of the model, and all that training changes about it."""
+"""One seed's copy of the model, with everything that training changes."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _DROPOUTS: Final = (
 
 @dataclass(slots=True, eq=False)
 class Replica:
-    """One seed's model, loss and optimizer, and where its training stands.
+    """One seed's model, loss and optimizer, and the progress of its training.
 
     Attributes:
         weights: Everything that the optimizer updates, including the weights of a loss that learns.
@@ -35,16 +35,15 @@ class Replica:
         plateau: The state of `reduce_on_plateau`; None for other schedules.
         stopped_epoch: The last epoch of a seed that early stopping has frozen.
         diverged_epoch: The last epoch of a seed that has diverged, and is frozen for good.
-        withdrawn_epoch: The last epoch of a seed whose run has ended because of another seed.
-        thaws: Whether a stopped seed goes on with the next epoch.
-        health: What is remembered to tell how the seed is doing.
+        withdrawn_epoch: The last epoch of a seed whose run ended because of another seed.
+        thaws: Whether a stopped seed continues with the next epoch.
+        health: What the health checks remember of the seed.
         order: The order in which the present epoch takes the training samples.
-        generator_state: Where the seed's dropout stream stands, kept here while another seed is trained.
+        generator_state: The state of the seed's dropout stream, kept here while another seed is trained.
         mixed: Whether the model computes in bfloat16 where that is safe (torch's autocast). Weights and losses do not.
         own_optimizer: Whether the optimizer is the user's, which may do more than torch's do.
         best_weights: The model's weights and buffers after the best epoch, on its device; empty before the first.
-        counted: How much each training sample counts in what the loss's mean divides by, (N,); None if all count the
-            same.
+        counted: The weight of each training sample in the divisor of the loss's mean, (N,); None if all are equal.
     """
 
     seed: int
@@ -94,7 +93,7 @@ class Replica:
 
     @property
     def frozen_epoch(self) -> int | None:
-        """The last epoch of a seed that trains no more."""
+        """The last epoch of a seed that no longer trains; None if it still trains."""
         ends = (self.stopped_epoch, self.diverged_epoch, self.withdrawn_epoch)
         return min((epoch for epoch in ends if epoch is not None), default=None)
 

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of one seed, as tensors and plain values, and the way back.
+"""Convert the state of one seed to tensors and plain values for a checkpoint, and back.
 
 A name that is missing or unknown is an error, and every tensor keeps its type. torch itself would set batch norm's
 counter back to 0, and turn a user's own float64 state into float32.
@@ -26,7 +26,7 @@ STOPPING: Final = "stopping.state"
 # The key in the metadata for the numbers that a user's own optimizer keeps, by their names and Python types.
 NUMBERS: Final = "optimizer_numbers"
 _TYPES: Final = {"int": int, "float": float, "bool": bool}
-# Facts about a replica that are no tensors and belong to the metadata.
+# Facts about a replica that are not tensors and belong to the metadata.
 _FROZEN: Final = ("stopped_epoch", "diverged_epoch")
 
 
@@ -55,7 +55,7 @@ def tensors(replica: Replica, *, with_best: bool = False) -> Iterator[tuple[str,
 
 
 def facts(replica: Replica) -> dict[str, Any]:
-    """Return what belongs to the metadata."""
+    """Return the seed's facts for the metadata."""
     best = replica.best
     return {
         "best": {"value": best.value, "epoch": best.epoch, "step": best.step},
@@ -70,13 +70,13 @@ def facts(replica: Replica) -> dict[str, Any]:
 def restore_replica(
     replica: Replica, kept: Mapping[str, Tensor], facts: Mapping[str, Any], *, needed: Iterable[str] = ()
 ) -> None:
-    """Put a freshly built replica into a state that was kept.
+    """Restore a saved state in a freshly built replica.
 
     Args:
-        needed: Names that the state must have, besides those of the model and the loss.
+        needed: Names that the state must have, in addition to the names of the model and the loss.
 
     Raises:
-        CheckpointError: If something is missing, unknown, or of another type or shape.
+        CheckpointError: If a tensor is missing, unknown, or has another type or shape.
     """
     for name in needed:
         if name not in kept:
@@ -129,7 +129,7 @@ def _load(module: nn.Module, prefix: str, kept: Mapping[str, Tensor]) -> None:
 
 
 def _state_after_a_step(replica: Replica) -> Mapping[int, Mapping[str, Any]]:
-    """Return what the optimizer keeps for each weight. Muon and Adafactor keep other tensors for other weights."""
+    """Return the optimizer's state of each weight. Muon and Adafactor keep different tensors for different weights."""
     for weight in replica.weights:
         weight.grad = torch.zeros_like(weight)
     bare_step(replica.optimizer)()
@@ -140,7 +140,7 @@ def _state_after_a_step(replica: Replica) -> Mapping[int, Mapping[str, Any]]:
 
 
 def _check_optimizer(kept: Mapping[str, Tensor], expected: Mapping[int, Mapping[str, Any]]) -> None:
-    """Check names, types and shapes. A name that only some weights have is missing from the others that can have it."""
+    """Check names, types and shapes. A name of some weights must not be missing from others that can have it."""
     names = {(int(index), key) for index, _, key in (name.partition(".") for name in kept) if index.isdecimal()}
     begun = {key for _, key in names}
     for place in sorted({place for place, _ in names} & expected.keys()):
@@ -172,7 +172,8 @@ def _load_optimizer(replica: Replica, kept: Mapping[str, Tensor], numbers: Mappi
 
 
 def _restore_types(replica: Replica, state: Mapping[int, Mapping[str, Tensor]], numbers: Mapping[str, str]) -> None:
-    """Give a user's optimizer each value as it kept it: torch has turned every float into the type of the weight."""
+    """Restore each value of a user's optimizer with its own type, because torch converts floats to the weight's
+    type."""
     weights = [weight for group in replica.optimizer.param_groups for weight in group["params"]]
     for index, one in state.items():
         restored = replica.optimizer.state[weights[index]]
@@ -197,7 +198,7 @@ def _python_numbers(replica: Replica) -> dict[str, str]:
 
 
 def _as_tensor(value: float) -> Tensor:
-    """Return a Python number as a tensor that has all of its digits."""
+    """Return a Python number as a tensor with all of its digits."""
     return torch.tensor(value, dtype=torch.float64) if isinstance(value, float) else torch.tensor(value)
 
 

@@ -11,8 +11,8 @@ class Samples:
     """A part of the data on the device.
 
     Attributes:
-        inputs: As the model takes them, or raw bytes that `scaled` turns into that.
-        targets: As the loss takes them; scaled in a regression.
+        inputs: The model's inputs, or raw bytes that `scaled` turns into inputs.
+        targets: The loss's targets; scaled in a regression.
         ids: Row numbers in the source of the part.
         dtype: The type of the model's inputs.
         scale: Mean (None for 0) and standard deviation of raw inputs.
@@ -30,7 +30,7 @@ class Samples:
         return len(self.targets)
 
     def thinned(self, most: int) -> "Samples":
-        """Return at most so many samples, taken evenly from all of them because data may be sorted."""
+        """Return at most `count` samples, taken evenly from all of them because data may be sorted."""
         every = slice(None, None, -(-len(self) // most))
         weights = None if self.weights is None else self.weights[every]
         return replace(

@@ -1,6 +1,6 @@
-"""Seed groups: seeds that are trained together, a lone one or several as a stack (`seed_stack.py`).
+"""Seed groups: seeds that are trained together, either a single seed or several as a stack (`seed_stack.py`).
 
-A seed group says what there is to compute; a step (`step.py`) decides how: operation by operation, or replayed.
+A seed group defines what is computed; a step (`step.py`) decides how: operation by operation, or replayed.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,15 +20,16 @@ class SeedGroup(Protocol):
 
     Attributes:
         replicas: All seeds of the group.
-        active: Those that still train.
-        computed: Those that are computed: the active ones, and in a stack also frozen ones that have not left it yet.
+        active: The seeds that still train.
+        computed: The seeds that are computed: the active ones, and in a stack also frozen ones that have not left it
+            yet.
         network: The model that computes for all of them.
-        axis: The leading axis of everything that is computed for them: () for a lone seed, (computed,) for a stack.
+        axis: The leading axis of all computed tensors: () for a single seed, (computed,) for a stack.
         weights: What the optimizer updates.
-        buffers: What batch norm and the like keep.
-        optimizer: One for all of them.
+        buffers: The buffers of batch norm and similar layers.
+        optimizer: One optimizer for all of them.
         update: Takes one step of the optimizer, by the gradients of the weights.
-        own_rates: Whether each seed has a learning rate of its own.
+        own_rates: Whether each seed has its own learning rate.
         train: The training samples; of seeds with different splits one split after the other.
     """
 
@@ -45,11 +46,11 @@ class SeedGroup(Protocol):
     train: Samples
 
     def set_rates(self, rates: Sequence[float]) -> None:
-        """Take in the learning rate of the next update, for each of `replicas`."""
+        """Set the learning rate of the next update, for each of `replicas`."""
         ...
 
     def begin_epoch(self) -> bool:
-        """Note which seeds still train, and their orders; return whether the weights have moved to other memory."""
+        """Update which seeds still train, and their orders; return whether the weights have moved to other memory."""
         ...
 
     def publish(self) -> None:
@@ -92,7 +93,7 @@ class SeedGroup(Protocol):
 
 
 class LoneSeed:
-    """One seed alone, in its own model and optimizer."""
+    """A single seed, in its own model and optimizer."""
 
     axis: tuple[int, ...] = ()
     own_rates = False
@@ -158,7 +159,8 @@ def gather(group: SeedGroup, samples: Samples, rows: Tensor) -> tuple[Tensor, Te
 
 
 def minimised(group: SeedGroup, losses: Tensor, batch_size: int) -> Tensor:
-    """Return the number to minimise. Its gradient holds that of each seed: no loss depends on another seed's weights.
+    """Return the number to minimise. Its gradient contains each seed's, because no loss depends on another seed's
+    weights.
 
     `losses`: means over the batch, shape `axis`; a reduction such as a sum multiplies them by a factor.
     """
@@ -179,13 +181,13 @@ def gradient_norm(group: SeedGroup) -> Tensor:
 
 
 def take_generator(group: SeedGroup) -> None:
-    """Set torch's generator to where this group's stream stands."""
+    """Set torch's generator to the state of this group's stream."""
     if (state := group.replicas[0].generator_state) is not None:
         set_generator_state(state, group.replicas[0].weights[0].device)
 
 
 def keep_generator(group: SeedGroup) -> None:
-    """Keep where the group's stream stands."""
+    """Keep the state of the group's stream."""
     state = generator_state(group.replicas[0].weights[0].device)
     for replica in group.replicas:
         replica.generator_state = state

@@ -16,12 +16,12 @@ from lossrun.steps.stack_update import MakeOptimizer, OneRate, OwnRates, StackUp
 
 
 class SeedStack:
-    """Several seeds computed as one, for little more than the time of a single small model.
+    """Several seeds that are computed as one, in little more than the time of a single small model.
 
     Weights, buffers and optimizer state lie in stacked tensors. Each seed's own model keeps views of its slice, so that
-    evaluation and checkpoints need not know of the stack. The numbers agree with those of lone runs up to rounding, not
-    bit for bit, because batched matrix products add up in another order. The dropout masks of all seeds are drawn from
-    the stream of the first.
+    evaluation and checkpoints need not know of the stack. The numbers agree with runs of a single seed up to rounding,
+    not bit for bit, because batched matrix products add up in another order. The dropout masks of all seeds are drawn
+    from the stream of the first.
 
     A frozen seed gets its own copy of its weights. Its place in the stack is still computed, because a new stack would
     cost more, and nothing reads the results, which may be NaN. Once half of the stack is frozen, a new stack is made
@@ -60,8 +60,8 @@ class SeedStack:
         if active:
             self.orders = torch.stack([replica.order + self.starts[replica] for replica in computed])
             if changed:
-                # Once here, because an index that is a list would be copied to the device in every step, and waited
-                # for.
+                # Made once, because an index that is a list would be copied to the device in every step, with a wait
+                # for the copy.
                 device = self.orders.device
                 self.places = torch.tensor([self.replicas.index(replica) for replica in active], device=device)
                 self.kept = torch.tensor([computed.index(replica) for replica in active], device=device)
@@ -157,7 +157,7 @@ class SeedStack:
             else OneRate(self.weights, self.make_optimizer)
         )
         self.optimizer, self.update = self.rule.optimizer, self.rule
-        # What the seeds share, such as the count of steps, is taken from a seed that still trains.
+        # State that the seeds share, such as the count of steps, is taken from a seed that still trains.
         lead = next(place for place, replica in enumerate(replicas) if not replica.frozen)
         for position, moved in enumerate(self.rule.moved):
             states = [replica.optimizer.state.get(replica.weights[position], {}) for replica in replicas]

@@ -1,6 +1,6 @@
-"""A batch that several processes compute together: each takes a part of it, and gradients and losses are added up.
+"""Compute a batch in several processes: each takes a part of it, and gradients and losses are added up.
 
-Apart from rounding, nothing in a run depends on the number of processes: the batch, its order, the learning rate, the
+Except for rounding, nothing in a run depends on the number of processes: the batch, its order, the learning rate, the
 mean that is minimised, dropout masks and the statistics of batch norm are those of one process.
 
 `DistributedDataParallel` would do the same for a plain step. But it exchanges gradients in hooks of autograd, and a
@@ -41,7 +41,7 @@ class Share:
     def take(self, samples: int) -> slice:
         """Begin a batch of that many samples; return what to compute of it.
 
-        A process without a part computes the first sample, which then counts nothing, so that it joins every exchange.
+        A process without a part computes the first sample with weight 0, so that it takes part in every exchange.
         """
         self.whole = samples
         self.first, self.last = (samples * rank // self.processes for rank in (self.rank, self.rank + 1))
@@ -85,7 +85,7 @@ class SharedSeed(LoneSeed):
             weight.new_zeros(weight.numel()) if gradient is None else gradient.reshape(-1)
             for weight, gradient in zip(self.weights, given, strict=True)
         ]
-        # A model may use a weight in some batches only, and therefore in some processes only.
+        # A model may use a weight only in some batches, and therefore only in some processes.
         used = losses.new_tensor([float(gradient is not None) for gradient in given])
         together = torch.cat([losses.detach().reshape(1), used, *flat])
         self.share.add_up(together)

@@ -1,4 +1,4 @@
-"""Dropout and batch norm for a batch of which several processes compute one part each.
+"""Dropout and batch norm for a batch that several processes compute together, each a part of it.
 
 They keep the names, weights and buffers of the layers that they replace, so checkpoints hold the same.
 """

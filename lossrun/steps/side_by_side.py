@@ -1,7 +1,7 @@
-"""Train seeds side by side that are too large for a stack: each on one thread, as many at a time as there are cores.
+"""Train seeds that are too large for a stack side by side: each on one thread, one seed for each core at a time.
 
 Two threads that share every product of a small batch wait for each other most of the time; two seeds need not wait.
-Each seed is computed on one thread, as it would be alone, so how many are computed at a time changes no bit.
+Each seed is computed on one thread, as it would be alone, so the number of seeds at a time does not change any bit.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class SideBySide(InTurn):
     """Trains several seed groups at a time, once each of them has been trained on a batch of that size."""
 
     def __init__(self, steps: Sequence[Step], groups: Sequence[SeedGroup], at_once: int) -> None:
-        """None of `steps` draws random numbers, and only every `at_once`-th share memory."""
+        """No step in `steps` may draw random numbers, and only every `at_once`-th may share memory."""
         super().__init__(steps, groups, own_randomness=False)
         self.at_once = at_once
         self.others = ThreadPoolExecutor(at_once - 1)

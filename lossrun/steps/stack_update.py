@@ -1,4 +1,4 @@
-"""How the weights of a stack are updated: all at one learning rate, or each replica at its own.
+"""Update the weights of a stack: all at one learning rate, or each replica at its own.
 
 torch's optimizers take one rate for all weights. Where an optimizer is linear in its rate (`linear_in_rate` in the
 catalogue), a step at another rate is the same move with another length. So torch's optimizer moves tensors of zeros at
@@ -21,7 +21,7 @@ class OneRate:
     """torch's optimizer as it is.
 
     Attributes:
-        moved: What the optimizer moves, one tensor for each weight, under which it keeps its state.
+        moved: The tensors that the optimizer updates, one for each weight, and for which it keeps its state.
     """
 
     def __init__(self, weights: Sequence[Tensor], make_optimizer: MakeOptimizer) -> None:
@@ -30,7 +30,7 @@ class OneRate:
         self._step = bare_step(self.optimizer)
 
     def set_rates(self, rates: Sequence[float]) -> None:
-        """Take in the learning rate of each stacked replica."""
+        """Set the learning rate of each stacked replica."""
         for parameters in self.optimizer.param_groups:
             parameters["lr"] = rates[0]
 
@@ -61,7 +61,7 @@ class OwnRates:
         self._now: list[float] = []
 
     def set_rates(self, rates: Sequence[float]) -> None:
-        """Take in the learning rate of each stacked replica."""
+        """Set the learning rate of each stacked replica."""
         if self._now == rates:
             return
         self._now = list(rates)
@@ -88,7 +88,7 @@ class OwnRates:
 
 
 def _along(values: Tensor, weight: Tensor) -> Tensor:
-    """Return a value for each replica, in a shape that meets the stacked weight's replica axis."""
+    """Return a value for each replica, in a shape that broadcasts over the stacked weight's replica axis."""
     return values.view(-1, *[1] * (weight.ndim - 1))
 
 

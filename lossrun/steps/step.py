@@ -1,4 +1,4 @@
-"""One optimizer update of every seed. `EagerStep` is the readable reference; any faster step is measured against it.
+"""One optimizer update of every seed. `EagerStep` is the readable reference, with which any faster step is compared.
 
 Read next: `seed_group.py`, what there is to compute for seeds that are trained together.
 """
@@ -23,13 +23,13 @@ class Step(Protocol):
     """One update of every seed that still trains.
 
     A step may keep the state of the seeds in its own layout: stacked over seeds, or in memory that a recording writes
-    into. This is what others may read, and when:
+    into. Other code may read the following:
 
     - Weights and buffers of each seed's model are current after every call: they are the memory, or views of the
       memory, that the step updates. Validation, health checks and best weights need nothing else.
-    - The state of each seed's optimizer and its `generator_state` are current only after `publish()`. Code
-      that reads them, to save a checkpoint, calls it first: the training loop, and the start of a run.
-    - What others write into a seed's optimizer or order takes effect at the next `begin_epoch()`.
+    - The state of each seed's optimizer and its `generator_state` are current only after `publish()`. Code that reads
+      them to save a checkpoint calls `publish()` first: the training loop, and the start of a run.
+    - Changes of a seed's optimizer or order by other code take effect at the next `begin_epoch()`.
 
     `kind` names how the step is computed: eager, recorded or captured.
     """
@@ -37,7 +37,7 @@ class Step(Protocol):
     kind: str
 
     def begin_epoch(self) -> None:
-        """Note which seeds still train, and their orders; called before the first step of an epoch."""
+        """Update which seeds still train, and their orders; called before the first step of an epoch."""
         ...
 
     def publish(self) -> None:
@@ -53,7 +53,7 @@ class Step(Protocol):
             rates: A learning rate for each seed.
 
         Returns:
-            The mean loss of the batch for each seed, (seeds,); 0 for a frozen seed, which is left alone. It stays on
+            The mean loss of the batch for each seed, (seeds,); 0 for a frozen seed, which is not changed. It stays on
             the device, because reading it would wait for the device, and holds until the next step.
         """
         ...
@@ -64,7 +64,7 @@ class Step(Protocol):
 
 
 class SeedGroupStep:
-    """What every step of a single seed group has in common."""
+    """The common part of all steps of a single seed group."""
 
     def __init__(self, group: SeedGroup) -> None:
         self.group = group
@@ -75,7 +75,7 @@ class SeedGroupStep:
         take_generator(self.group)
 
     def weights_moved(self) -> None:
-        """Forget whatever was kept of the weights' old memory."""
+        """Discard everything that refers to the weights' old memory."""
 
     def publish(self) -> None:
         self.group.publish()

@@ -101,7 +101,7 @@ def test_a_loss_that_stays_far_above_the_best_constants_is_stuck(laboratory):
     assert names(findings) == ["stuck"]
     assert findings[0].epoch == 12
     assert findings[0].floor == pytest.approx(1 / 12, rel=0.05)
-    assert "targets of 1000 to 1001 are far from the outputs of a new network" in findings[0].text
+    assert "targets of 1000 to 1001 are far from the first outputs of the network" in findings[0].text
     assert diverged is None
 
 
