@@ -109,16 +109,15 @@ def parts(data: Data, place: Workplace) -> Parts:
         if part is None:
             return None
         raw = part.inputs.dtype == np.uint8
-        # Bytes stay bytes, which take a quarter of the memory, and are scaled batch by batch. torch does not accept
-        # read-only arrays, such as a memory-mapped file.
-        array = np.require(part.inputs, requirements="W") if raw else data.input_scaling.apply(part.inputs, precision)
-        inputs = torch.from_numpy(array).to(place.device, None if raw else place.dtype)
+        # Bytes stay bytes, which take a quarter of the memory, and are scaled batch by batch.
+        array = part.inputs if raw else data.input_scaling.apply(part.inputs, precision)
+        inputs = _shared(array).to(place.device, None if raw else place.dtype)
         if data.task == "multiclass":
-            targets = torch.tensor(part.targets).to(place.device)
+            targets = _shared(part.targets).to(place.device)
         else:
-            targets = torch.from_numpy(data.target_scaling.apply(part.targets, precision)).to(place.device, place.dtype)
+            targets = _shared(data.target_scaling.apply(part.targets, precision)).to(place.device, place.dtype)
         weights = None if part.weights is None else torch.tensor(part.weights).to(place.device, place.dtype)
-        return Samples(inputs, targets, torch.tensor(part.ids), place.dtype, pixels if raw else None, weights)
+        return Samples(inputs, targets, _shared(part.ids), place.dtype, pixels if raw else None, weights)
 
     def scale(values: Any) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float64, device=place.device)
@@ -129,6 +128,16 @@ def parts(data: Data, place: Workplace) -> Parts:
     return Parts(
         train, samples(data.validation), samples(data.test), scale(target_scaling.mean), scale(target_scaling.std)
     )
+
+
+def _shared(array: np.ndarray) -> Tensor:
+    """Return the array as a tensor in the same memory.
+
+    It is a copy where torch cannot use the memory: read-only, such as a memory-mapped file, or backwards (`x[::-1]`).
+    """
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = array.copy()
+    return torch.from_numpy(array)
 
 
 def replica(config: Config, facts: DataFacts, seed: int, seed_parts: Parts, place: Workplace) -> Replica:
