@@ -1,5 +1,7 @@
 """Operators called by torch's functions instead of by their names."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -31,3 +33,32 @@ def test_frequent_operations_have_torchs_function_of_the_same_name() -> None:
 )
 def test_operations_keep_the_defaults_that_a_recording_leaves_out(function: Function) -> None:
     check(function, normal((4, 5), (4, 5)))
+
+
+def of_few(x: torch.Tensor, y: torch.Tensor) -> list[torch.Tensor]:
+    counts = [x[0, 0] * 1, x[0] * 1, y * 1]
+    torch._foreach_add_(counts, 1)
+    torch._foreach_add_(counts, 0.1)
+    return counts
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(
+    "function",
+    [
+        of_few,
+        lambda x, y: (x + 0.1, x - 0.1, x * 0.1, x / 0.1, x + 7, x * True, x[0, 0] + 0.1, x / 0, x * math.inf),
+        lambda x, y: x.clone().add_(0.1).sub_(0.3).mul_(0.7).div_(1.3),
+        lambda x, y: (x.mean(), x.mean(0), x.mean(1, keepdim=True), x.mean((0, 1)), x.mean((-1,)), x[0, 0].mean()),
+        # Over one number, negative zero included, over none, and over many.
+        lambda x, y: (x[:, :1].mean(1), (x[:1] * -0.0).mean(0), x[:0].mean(0), x[:0].mean(), x.mean(())),
+        lambda x, y: (x.repeat(300, 7).mean(), x.repeat(300, 7).mean(0), x.t().mean(0), x.expand(3, 4, 5).mean(0)),
+        lambda x, y: (x.mean(0, dtype=torch.float64), x.float().mean(1, dtype=torch.bfloat16)),
+    ],
+)
+def test_cheaper_calls_change_no_bit(function: Function, dtype: torch.dtype) -> None:
+    check(function, normal((4, 5), (4, 5), dtype=dtype))
+
+
+def test_numbers_added_to_integers_stay_whole() -> None:
+    check(lambda x, y: ((x * 9).long() + 1, (x * 9).int() / 2, (x * 9).long() * 0.5), normal((4, 5), (4, 5)))
