@@ -6,6 +6,8 @@ run or see its internals. Hooks that belong to one module or tensor stay with it
 
 import sys
 from contextlib import ExitStack
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -40,10 +42,17 @@ def keep_out(undo: ExitStack) -> None:
 def _empty_registries(internal: Internal, undo: ExitStack) -> None:
     """Empty all registries of hooks in the module of torch that contains this one."""
     module = sys.modules[internal.name.rpartition(".")[0]]
-    for name, registry in vars(module).items():
-        if name.startswith("_global_") and isinstance(registry, dict) and registry:
+    for name in _registries(module):
+        if registry := getattr(module, name):
             undo.callback(_fill, registry, dict(registry))
             registry.clear()
+
+
+@cache  # a module of torch has some hundred names, and is asked before and after every epoch
+def _registries(module: ModuleType) -> tuple[str, ...]:
+    return tuple(
+        name for name, value in vars(module).items() if name.startswith("_global_") and isinstance(value, dict)
+    )
 
 
 def _fill(registry: dict[Any, Any], hooks: dict[Any, Any]) -> None:
