@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 
 @dataclass(slots=True)
@@ -58,4 +58,9 @@ class Health:
 
     def facts(self) -> dict[str, Any]:
         """Return plain values for a checkpoint; `Health(**facts)` is the way back."""
-        return {**asdict(self), "losses": list(self.losses), "named": list(self.named)}
+        # Not by `asdict`, which copies each value deeply, for every seed and checkpoint.
+        plain = {name: getattr(self, name) for name in _NAMES}
+        return {**plain, "losses": list(self.losses), "named": list(self.named)}
+
+
+_NAMES: Final = tuple(each.name for each in fields(Health))

@@ -19,6 +19,7 @@ from lossrun.catalog import DataFacts
 from lossrun.components.schedules import Plateau, rate
 from lossrun.config import Config
 from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.files.edits import digest
 from lossrun.records.history import Written
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import OutputSpec, Scorer
@@ -60,6 +61,7 @@ class MemberRun:
         waiting_events: Events of the ledger that are not on the disk yet, each with its facts.
         closed: Whether it had ended before the session was resumed, so that nothing more is written for it.
         good: In a stack, the state that it ends with if it diverges, unless that is the beginning of this epoch.
+        config_digest: The digest of its config.
     """
 
     config: Config
@@ -76,6 +78,10 @@ class MemberRun:
     waiting_events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     closed: bool = False
     good: Checkpoint | None = None
+    config_digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.config_digest = digest(self.config.to_mapping())  # once: every checkpoint holds it
 
     @property
     def diverged(self) -> bool:

@@ -10,7 +10,6 @@ from torch import Tensor
 from lossrun.errors import CheckpointError
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, BestWeights, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.files.edits import digest
 from lossrun.steps.replica import Replica
 from lossrun.steps.replica_state import RNG, SCHEDULE, STOPPING, check_like, restore_replica
 from lossrun.steps.replica_state import facts as replica_facts
@@ -63,7 +62,7 @@ def _of_member(member: MemberRun) -> dict[str, Any]:
         "good_step": member.good_step,
         "criteria": criteria(member.config),
         "run": member.run_id,
-        "config": digest(member.config.to_mapping()),
+        "config": member.config_digest,
         "history_length": member.history.length,
         "history": member.history.mark.facts(),
     }
