@@ -97,6 +97,17 @@ def test_a_task_has_to_fit_onto_a_node(monkeypatch: pytest.MonkeyPatch, cpus: fl
     assert left or gpus == 1.5, "it is still connected"
 
 
+def test_without_a_cluster_it_says_how_to_start_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**_: object) -> None:
+        raise ConnectionError("Could not find any running Ray instance.\nStart one.")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(
+        UsageError, match=r"--ray auto: there is no cluster .* any running Ray instance.*ray start --head"
+    ):
+        connect("auto")
+
+
 def test_another_version_of_ray_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def init(**_: object) -> None:
         raise RuntimeError(
