@@ -206,7 +206,7 @@ class Processes:
         _ignore_signals()
         with suppress(*_store_is_gone()):
             self.store.set("left", str(code))
-        self._close()
+        self._close(failed=bool(code))
         if not _keeps_store():
             # The store ends with this process, so the others must have read it before.
             until = time.monotonic() + LAST_WORDS
@@ -220,18 +220,18 @@ class Processes:
         text = "\n".join(error.problems) if isinstance(error, LossrunError) else traceback.format_exc()
         with suppress(*_store_is_gone()):
             self.store.set(f"problem/{self.rank}", json.dumps({"code": code, "text": text}))
-        self._close()
+        self._close(failed=True)
         until = time.monotonic() + PATIENCE
         with suppress(LeaderLeftError, *_store_is_gone()):
             while time.monotonic() < until:
                 self._raise_left()
                 time.sleep(CHECKED_EVERY)
 
-    def follow_out(self) -> None:
-        """End as a follower, once the leader has left."""
+    def follow_out(self, code: int) -> None:
+        """End as a follower, once the leader has left. `code`: the exit code."""
         with suppress(*_store_is_gone()):
             self.store.add("gone", 1)
-        self._close()
+        self._close(failed=bool(code))
 
     def tells_of_the_leader(self) -> bool:
         """Return whether this follower is the one to say that the leader is gone."""
@@ -240,11 +240,17 @@ class Processes:
         except _store_is_gone():  # the store went with the leader
             return True
 
-    def _close(self) -> None:
+    def _close(self, *, failed: bool) -> None:
+        """Close the connections.
+
+        After a failure, a GPU may wait for a sum that another process will never send. NCCL would wait for that, too.
+        """
         import torch.distributed as dist
 
         if self.joined:
             self.joined = False
+            if failed and dist.group.WORLD is not None:
+                dist.group.WORLD.abort()  # only NCCL does anything here
             dist.destroy_process_group()
 
 

@@ -108,13 +108,13 @@ def _following(processes: Processes) -> Iterator[None]:
     except LeaderLeftError as left:
         code = left.code
     except LostProcessError:
+        code = LostProcessError.exit_code
         if processes.tells_of_the_leader():
             raise
-        code = LostProcessError.exit_code
     except BaseException as error:
         processes.report(error)
         code = getattr(error, "exit_code", 1)
     finally:
-        processes.follow_out()
+        processes.follow_out(code)
     if code:
         sys.exit(code)
