@@ -144,13 +144,13 @@ SWEEP_OPTIONS: Final[dict[str, str]] = {
     "tune": "how values are chosen for each pair: {metric: val_rmse, seeds: 2}; with repeats: 6, they are chosen six "
     "times, once for each final seed; false for a plain grid",
     "samples": "how many values to draw for each pair from ranges without points",
-    "sampler": "random, or tpe, which draws more where the first values did well; it needs Optuna, and the scores of "
-    "whole trainings of a single tuning, so it goes with neither halving nor repeats",
+    "sampler": "random, or tpe, which draws more where the first values did well and needs Optuna; with repeats, each "
+    "of them draws by its own scores",
     "seed": "the seed of the draws, 0 by default",
     "halving": "{factor: 3} trains all values for a ninth of the epochs, the best third of each pair for a third, and "
-    "the best of these for all",
-    "extend": "true, or how many values may be added where the best one is on the edge of its range; not with repeats, "
-    "which would then share what they found",
+    "the best of these for all; with tpe, each draw goes through these rounds before the next one",
+    "extend": "true, or how many values may be added where the best one is on the edge of its range; with repeats, "
+    "each of them adds its own",
 }
 
 # Names of keys in other programs, by path, and the key that they mean here.

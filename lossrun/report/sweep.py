@@ -205,7 +205,7 @@ def method(result: SweepResult) -> str:
     if result.tuning is None or not result.final:
         return ""
     tuning = result.tuning
-    values = _counted({len(pair.trials) for pair in tuning.pairs}, "value")
+    values = _counted({count for pair in tuning.pairs for count in pair.tried or [len(pair.trials)]}, "value")
     # In the first round of halving all repetitions try each value, later only those that keep it.
     over = _counted({len(pair.every[0].cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs}, "seed")
     comparisons = [board.comparison for board in result.boards if board.comparison is not None]
@@ -213,6 +213,8 @@ def method(result: SweepResult) -> str:
     keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
     if tuning.drawn:
         keys += ", drawn by a tree-structured Parzen estimator," if tuning.adaptive else ", drawn at random,"
+    if tuning.grown > 0:
+        keys += f" ({tuning.grown} of them added where a best value was on the edge of the range)"
     metric = bare(tuning.metric).replace("_", " ")
     halving = ""
     if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
@@ -223,9 +225,9 @@ def method(result: SweepResult) -> str:
         each = fresh // tuning.repeats
         return (
             f"each pair was tuned on each of {tuning.repeats} {splits} by itself, over {values} of "
-            f"{keys} on {over} by the validation {metric} of that {splits[:-1]}; the best value was then trained on "
-            f"it with {each} other seed{'s' if each != 1 else ''}, so no value was chosen by the samples that it is "
-            f"tested on, and the comparison includes the tuning{against}"
+            f"{keys} on {over}{halving}, by the validation {metric} of that {splits[:-1]}; the best value was then "
+            f"trained on it with {each} other seed{'s' if each != 1 else ''}, so no value was chosen by the samples "
+            f"that it is tested on, and the comparison includes the tuning{against}"
         )
     if tuning.repeats > 1:
         return (

@@ -100,20 +100,22 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
 
 
 def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
-    """Plan further cells: the sampler's next values, or the next value of a range whose best value is on its edge."""
+    """Plan further cells: the next round of halving, what the sampler draws, or a range that grows at an edge.
+
+    A draw goes through all rounds before the next one, and a range grows only where nothing else is left to try.
+    """
     facts, tuning = read_events(sweep)[0], tuning_of(sweep)
     if tuning is None:
         return []
     planned, more = read_plan(sweep), list[PlannedCell]()
     event, said = "", dict[str, Any]()
-    if facts.get("sampler"):
+    if facts.get("halving"):
+        more, event = halved_cells(Halving(**facts["halving"]), tuning, planned), "halved"
+        said = {"epochs": max((cell.config["epochs"] for cell in more), default=None)}
+    if not more and facts.get("sampler"):
         sampling = Sampling(**facts["sampler"])
         more, event = sampled_cells(sampling, tuning, planned), "sampled"
         said = {"keys": list(sampling.spans)}
-    if facts.get("halving"):
-        halving = Halving(**facts["halving"])
-        more, event = halved_cells(halving, tuning, planned), "halved"
-        said = {"epochs": more[0].config["epochs"] if more else None}
     if not more and facts.get("extend"):
         extension = Extension(**facts["extend"])
         more, event = further_cells(extension, tuning, planned), "extended"

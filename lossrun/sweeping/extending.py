@@ -9,7 +9,7 @@ from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.config.read import from_mapping
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.plan import tuning_line
+from lossrun.sweeping.adding import Wanted, added_cells
 from lossrun.sweeping.search_space.ranges import beyond
 
 
@@ -37,27 +37,29 @@ def further_cells(extension: Extension, tuning: TuningResult, planned: Sequence[
     """Return cells for each pair with the next value beyond an edge; no cells if no best value is on an edge.
 
     Every pair gets the new value, with all values of the other tuned keys that the edge has, so that all pairs keep the
-    same number of values to choose from. The cells depend on the plan and the scores alone, so a sweep that was killed
-    adds the same ones.
+    same number of values to choose from. Where tuning is repeated, each repetition grows a range of its own.
     """
+    return added_cells(lambda found, _: _beyond(extension, found), tuning, planned)
+
+
+def _beyond(extension: Extension, tuning: TuningResult) -> list[Wanted]:
     key = extension.key
-    tried = sorted({cell.changes[key] for cell in planned})
+    tried = sorted({trial.values[key] for pair in tuning.pairs for trial in pair.trials})
     if len(tried) - extension.points >= extension.times:
         return []
     bests = [pair.chosen.values[key] for pair in tuning.pairs if pair.chosen is not None and key in pair.on_edge]
     edges = [(edge, up) for edge, up in ((tried[0], False), (tried[-1], True)) if edge in bests]
     room = extension.points + extension.times - len(tried)
     epochs = max(trial.cell.config["epochs"] for pair in tuning.pairs for trial in pair.every or pair.trials)
-    found: list[PlannedCell] = []
+    found: list[Wanted] = []
     for edge, up in edges[:room]:
         value = beyond(edge, extension.factor, extension.step, up=up, whole=extension.whole)
-        more: list[PlannedCell] = []
+        more: list[Wanted] = []
         for cell in (trial.cell for pair in tuning.pairs for trial in pair.trials if trial.values[key] == edge):
             config = {**config_with_value(cell.config, key.split("."), value), "epochs": epochs}
             if not _is_valid(config):
                 break
-            number = len(planned) + len(found) + len(more) + 1
-            more.append(tuning_line(number, cell.pair, {**cell.changes, key: value}, config))
+            more.append(Wanted(cell.pair, {**cell.changes, key: value}, config))
         else:
             found += more
     return found

@@ -7,14 +7,14 @@ ones.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lossrun.analysis.sweeps.trials import Trial, judged, repetitions
+from lossrun.analysis.sweeps.trials import Trial
 from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.analysis.values.metric_names import sign
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.plan import tuning_line
+from lossrun.sweeping.adding import Wanted, added_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +33,38 @@ class Halving:
 def halved_cells(halving: Halving, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
     """Return the cells of the next round: the best of each pair. None once all rounds are planned.
 
-    Where tuning is repeated, each repetition keeps the best values on its own seeds, and a value is trained with the
-    seeds of the repetitions that keep it.
+    Where a sampler draws values a few at a time, each draw goes through the rounds by itself, as in BOHB (Falkner and
+    others, 2018): every pair then trains as many values in each round. Where tuning is repeated, each repetition keeps
+    the best values on its own seeds, and a value goes on with the seeds of those repetitions that keep it.
     """
-    reached = max(cell.config["epochs"] for cell in planned)
-    if reached >= halving.epochs[-1]:
-        return []
-    following = next(epochs for epochs in halving.epochs if epochs > reached)
-    found: list[PlannedCell] = []
+    return added_cells(lambda found, _: _kept(halving, found), tuning, planned)
+
+
+def _kept(halving: Halving, tuning: TuningResult) -> Iterator[Wanted]:
     for pair in tuning.pairs:
-        round_ = [trial for trial in pair.every if trial.cell.config["epochs"] == reached]
-        kept: dict[str, list[int]] = {}
-        for seeds in repetitions(pair.every, tuning.repeats):
-            for trial in best_of(judged(round_, seeds, tuning.repeats), tuning, halving.factor):
-                kept.setdefault(trial.cell.directory, []).extend(seeds)
+        drawn = _latest_draw(pair.every, halving.epochs[0])
+        reached = max((trial.cell.config["epochs"] for trial in drawn), default=halving.epochs[-1])
+        if reached >= halving.epochs[-1]:
+            continue
+        following = next(epochs for epochs in halving.epochs if epochs > reached)
+        round_ = [trial for trial in drawn if trial.cell.config["epochs"] == reached]
+        kept = {trial.cell.directory for trial in best_of(round_, tuning, halving.factor)}
         for trial in round_:
-            if own := kept.get(trial.cell.directory):
-                config = {**trial.cell.config, "epochs": following, "seeds": own}
-                found.append(tuning_line(len(planned) + len(found) + 1, trial.cell.pair, trial.cell.changes, config))
-    return found
+            if trial.cell.directory in kept:
+                yield Wanted(trial.cell.pair, trial.cell.changes, {**trial.cell.config, "epochs": following})
+
+
+def _latest_draw(every: Sequence[Trial], shortest: int) -> list[Trial]:
+    """Return the runs of the values that were drawn last, with those that trained them again.
+
+    In the plan, the runs of the first round follow each other, and those that train some of them again come behind.
+    """
+    first = len(every)
+    while first > 0 and every[first - 1].cell.config["epochs"] != shortest:
+        first -= 1
+    while first > 0 and every[first - 1].cell.config["epochs"] == shortest:
+        first -= 1
+    return list(every[first:])
 
 
 def best_of(trials: Sequence[Trial], tuning: TuningResult, factor: int) -> list[Trial]:

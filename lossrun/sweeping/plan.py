@@ -19,7 +19,7 @@ from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
 from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
 from lossrun.sweeping.search_space.block import read_space
-from lossrun.sweeping.search_space.space import Space
+from lossrun.sweeping.search_space.space import AT_A_TIME, FIRST_DRAWS, Space
 from lossrun.sweeping.stacks import with_stacks
 
 MOST_TRAININGS: Final = 100_000  # seeds of all cells
@@ -64,11 +64,23 @@ def final_cells(pairs: Sequence[PairTuning], seeds: Sequence[int]) -> list[Plann
         each = len(seeds) // len(pair.choices)
         for directory, numbers in of.items():
             cell = trials[directory].cell
-            its = [seed for number in numbers for seed in seeds[number * each : (number + 1) * each]]
-            kept = {key: [cell.config[key][number] for number in numbers] for key in _LISTED if cell.config.get(key)}
-            config = {**cell.config, "seeds": its, **kept}
+            trained = pair.every[0].cell.config  # with the splits or folds of all repetitions
+            its = [seeds[number * each : (number + 1) * each] for number in numbers]
+            config = {**cell.config, **with_repetitions(trained, numbers, its)}
             found.append(_line("final", len(found) + 1, cell.pair, cell.changes, config))
     return found
+
+
+def with_repetitions(
+    config: Mapping[str, Any], numbers: Sequence[int], seeds: Sequence[Sequence[int]]
+) -> dict[str, Any]:
+    """Return what a config has for some repetitions of tuning only: their `seeds`, and their splits or folds.
+
+    Args:
+        config: Of a tuning run of all repetitions.
+    """
+    kept = {key: [config[key][number] for number in numbers] for key in _LISTED if config.get(key)}
+    return {"seeds": [seed for each in seeds for seed in each], **kept}
 
 
 def first_cells(cells: Sequence[Cell], space: Space) -> list[PlannedCell]:
@@ -124,11 +136,12 @@ class Planned:
         if sampler:
             pairs = len({words(cell.pair) for cell in self.cells})
             more = sampler["samples"] - len(self.cells) // pairs
-            return f"{more} more cells of each pair, drawn where the first ones did well; "
+            each = "repetition and pair" if self.facts["repeats"] > 1 else "pair"
+            text = f"{more} more value{'s' if more != 1 else ''} for each {each}, drawn where the first ones did well; "
         if halving:
             first, *others = halving["epochs"]
             longer = " and ".join(map(str, others))
-            text = f"these for {first} epoch{'s' if first > 1 else ''}, the best of them for {longer} epochs; "
+            text += f"each for {first} epoch{'s' if first > 1 else ''}, the best of them for {longer} epochs; "
         if extend := self.facts["extend"]:
             more = extend["times"]
             text += (
@@ -177,12 +190,20 @@ def plan_sweep(
         "repeats": tuning.repeats if tuning else 1,
         "extend": space.extend,
         "samples": space.samples,
-        "sampler": space.sampling,
+        "sampler": _sampler(space, rounds),
         "halving": halving,
     }
     name = reading.config.name or f"sweep-{reading.config.dataset.name.rpartition(':')[2]}"
     first = with_stacks(first_cells(cells, space), reading.directory, data_dir)
     return Planned(name, config, first, facts, space.tuning is not None)
+
+
+def _sampler(space: Space, rounds: Sequence[int]) -> dict[str, Any] | None:
+    """Return what the ledger keeps of the sampler. With halving it draws enough at a time to leave a best value."""
+    if space.sampling is None or not rounds:
+        return space.sampling
+    enough = int(space.halving or 1) ** (len(rounds) - 1)
+    return {**space.sampling, "at_a_time": max(AT_A_TIME, min(FIRST_DRAWS, enough))}
 
 
 def _of_each_split(space: Space, config: Config) -> Space:
@@ -191,21 +212,15 @@ def _of_each_split(space: Space, config: Config) -> Space:
     The test samples of one split are training and validation samples of others. So values that all splits choose
     together depend on the test samples of each split; values that a split chooses by its own validation data do not.
 
-    Raises UsageError for options that choose by all splits together.
+    Raises UsageError for another number of repetitions.
     """
     key, count = config.resampled_by, config.resampling
     if space.tuning is None or not count:
         return space
-    together = {
-        "extend": bool(space.extend),
-        "sampler": space.sampling is not None,
-        "halving": space.halving is not None,
-        "tune.repeats": space.tuning.repeats not in (1, count),
-    }
-    if found := next((name for name, given in together.items() if given), ""):
+    if space.tuning.repeats not in (1, count):
         raise UsageError(
-            f"sweep.{found}: with {key}: {count} each of them is tuned by its own validation data, because the others "
-            f"train and validate on samples that it tests; leave out sweep.{found}"
+            f"sweep.tune.repeats: with {key}: {count} each of them is tuned by its own validation data, because the "
+            f"others train and validate on samples that it tests; leave out sweep.tune.repeats"
         )
     return replace(space, tuning=replace(space.tuning, repeats=count))
 

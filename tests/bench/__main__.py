@@ -8,7 +8,7 @@ Run from the root of the repository. MNIST is read from $LOSSRUN_DATA_DIR.
 
 import argparse
 
-from tests.bench import command, epochs, growth, neighbour, seeds, startup, sweep
+from tests.bench import command, epochs, growth, neighbour, rates, seeds, startup, sweep
 from tests.bench.machine import description
 from tests.bench.peers import PEERS
 from tests.bench.tasks import TASKS
@@ -18,6 +18,7 @@ PARTS = {
     "command": "whole commands beside the same job in Keras and Lightning; what starting adds to import torch",
     "seeds": "many seeds in one run beside one",
     "sweep": "whole sweeps beside the same runs one by one",
+    "rates": "rates that find-lr suggests beside the best rate of a sweep; only where asked for",
     "neighbour": "a small run beside busy processes",
     "startup": "commands that must not import torch",
     "growth": "more samples, memory, evaluation, checkpoints, long histories",
@@ -51,6 +52,8 @@ def main() -> None:
         sweep.measure(rounds or 3, counted or 5)
     if asked.part in ("neighbour", "all"):
         neighbour.measure(rounds or 5, counted or 5)
+    if asked.part == "rates":
+        rates.measure()
     if asked.part in ("startup", "all"):
         startup.measure(rounds or 7)
     if asked.part in ("growth", "all"):

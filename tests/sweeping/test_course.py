@@ -310,15 +310,9 @@ def test_with_splits_each_split_gets_the_value_of_its_own_validation_data(
     assert f"tuned on each of 3 {way} by itself" in method(result)
 
 
-RANGE = {"learning_rate": {"log_range": [1e-3, 1e-1], "points": 3}}
-
-
-@pytest.mark.parametrize("keys", [{**RANGE, "extend": True}, {"halving": {"factor": 3}}, {"tune": {"repeats": 2}}])
-def test_what_chooses_by_all_splits_together_is_refused(
-    with_block: Callable[..., SourcedConfig], tmp_path: Path, keys: dict[str, Any]
-) -> None:
+def test_with_splits_there_are_as_many_repetitions(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="each of them is tuned by its own validation data"):
-        made(with_block({**TUNED, **keys}, splits=3), tmp_path / "runs")
+        made(with_block({**TUNED, "tune": {"repeats": 2}}, splits=3), tmp_path / "runs")
 
 
 def test_repeats_need_as_many_final_seeds(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:

@@ -125,7 +125,6 @@ def test_values_that_were_asked_for_shorter_trainings_have_saved_nothing() -> No
         ({"halving": {"faktor": 3}}, "one value in three"),
         ({"tune": False}, "leave out halving, or tune"),
         ({"epochs": [3, 9]}, "take epochs out of the sweep block"),
-        ({"learning_rate": {"log_range": [1e-4, 1]}, "samples": 20, "sampler": "tpe"}, "choose sampler: random"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(

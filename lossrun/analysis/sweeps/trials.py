@@ -1,5 +1,6 @@
 """The runs that tune a pair, and which of them is best."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -58,9 +59,64 @@ def choices_of(trials: Sequence[Trial], goal: Goal, repetitions: Sequence[Sequen
 
 def repetitions(trials: Sequence[Trial], repeats: int) -> list[list[int]]:
     """Return the tuning seeds of each repetition: a share of those of the pair's first run, in their order."""
-    seeds = list(trials[0].cell.config["seeds"])
+    return shares(trials[0].cell.config["seeds"], repeats)
+
+
+def shares(seeds: Sequence[int], repeats: int) -> list[list[int]]:
+    """Return the seeds of each repetition: as many for each, in their order."""
     size = len(seeds) // repeats
-    return [seeds[first : first + size] for first in range(0, repeats * size, size)]
+    return [list(seeds[first : first + size]) for first in range(0, repeats * size, size)]
+
+
+def longest(every: Sequence[Trial], epochs: int | None) -> list[Trial]:
+    """Return one trial for each tuned value, with the seeds of all runs that trained it for the longest.
+
+    Args:
+        every: The tuning runs of a pair, in the order of the plan. Repetitions may have trained the same value in
+            different runs.
+        epochs: With halving, the length of its last round; a value that was not trained for so long has no score.
+    """
+    of: dict[str, list[Trial]] = {}
+    for trial in every:
+        of.setdefault(key_of(trial.values), []).append(trial)
+    found = []
+    for runs in of.values():
+        most = max(run.cell.config.get("epochs", 0) for run in runs)
+        one = _united([run for run in runs if run.cell.config.get("epochs", 0) == most])
+        if epochs is not None and most < epochs:
+            one = replace(one, score=None, by_seed={}, left_behind=one.score is not None)
+        found.append(one)
+    return found
+
+
+def _united(runs: Sequence[Trial]) -> Trial:
+    """Return the runs of one value as a single trial with the seeds of all of them."""
+    first, *others = runs
+    if not others:
+        return first
+    by_seed = {seed: value for run in runs for seed, value in run.by_seed.items()}
+    seeds = [seed for run in runs for seed in run.cell.config["seeds"]]
+    weights = [len(run.cell.config["seeds"]) for run in runs]
+    length = min(len(run.course) for run in runs)
+    course = (
+        sum(weight * run.course[epoch] for run, weight in zip(runs, weights, strict=True)) / sum(weights)
+        for epoch in range(length)
+    )
+    return Trial(
+        replace(first.cell, config={**first.cell.config, "seeds": seeds}),
+        first.values,
+        spread(by_seed) if all(run.score is not None for run in runs) else None,
+        diverged=any(run.diverged for run in runs),
+        ended=all(run.ended for run in runs),
+        by_seed=by_seed,
+        course=tuple(course),
+        epochs=sum(run.epochs for run in runs),
+    )
+
+
+def key_of(values: Mapping[str, Any]) -> str:
+    """Return a text that is the same for the same keys and values only."""
+    return json.dumps(dict(values), sort_keys=True)
 
 
 def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[Trial]:

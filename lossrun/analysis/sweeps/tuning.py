@@ -1,13 +1,21 @@
 """What the tuning of a sweep has found: the score of each value, and the values that each pair got."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lossrun.analysis.sweeps.cells import failures, loaded
-from lossrun.analysis.sweeps.trials import Trial, choices_of, repetitions
+from lossrun.analysis.sweeps.trials import (
+    Trial,
+    best_trial,
+    choices_of,
+    judged,
+    key_of,
+    longest,
+    repetitions,
+    shares,
+)
 from lossrun.analysis.sweeps.tuned_range import as_error, bound, is_on_edge, working_decades
 from lossrun.analysis.sweeps.words import data_words
 from lossrun.analysis.values import readings
@@ -26,6 +34,7 @@ class PairTuning:
         choices: What each repetition of tuning chose, in the order of the final seeds; usually there is one repetition.
         every: All tuning runs, also those of earlier rounds, where halving trained the best values again for longer.
         on_edge: The tuned keys whose best value is the smallest or the largest one tried.
+        tried: How many values each repetition of tuning has tried.
         decades: The width of the range of values around the best one that work (`tuned_range.py`); None if that has
             no meaning, as with more than one tuned key.
     """
@@ -37,6 +46,7 @@ class PairTuning:
     decades: float | None
     choices: tuple[Trial | None, ...] = ()
     every: tuple[Trial, ...] = ()
+    tried: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,7 @@ class TuningResult:
         is_over: Whether the values are chosen for good.
         validation: The number of validation samples, the smallest where runs have different ones; None if not known.
         repeats: How many times each pair was tuned, each time with seeds of its own.
+        grown: How many values were added beyond an edge of the range, the most that any repetition added.
         adaptive: Whether values were drawn where earlier ones did well, so that the draws depend on each other.
         rounds: The epochs of each round of halving, the shortest first; () without halving.
         drawn: Whether values were drawn, and not given as a grid.
@@ -62,6 +73,7 @@ class TuningResult:
     adaptive: bool = False
     rounds: tuple[int, ...] = ()
     drawn: bool = False
+    grown: int = 0
 
 
 def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
@@ -76,23 +88,23 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
     final: dict[str, list[PlannedCell]] = {}
     for cell in plan:
         if cell.phase == "final":
-            final.setdefault(_key(cell.pair), []).append(cell)
+            final.setdefault(key_of(cell.pair), []).append(cell)
     pairs: dict[str, list[Trial]] = {}
     failed, samples = failures(sweep), set[int]()
     for cell in cells:
         run = loaded(sweep, cell)
         samples |= validation_samples(run) if run else set()
         trial = _trial(cell, run, metric, failed=cell.directory in failed)
-        pairs.setdefault(_key(cell.pair), []).append(trial)
+        pairs.setdefault(key_of(cell.pair), []).append(trial)
     scored = []
     rounds = tuple((facts.get("halving") or {}).get("epochs", ()))
     for key, every in pairs.items():
-        trials = _longest(every, rounds[-1]) if rounds else every
+        trials = longest(every, rounds[-1] if rounds else None)
         if final:
-            choices = _recorded_choices(trials, final.get(key, []), repeats, len(facts["seeds"]))
+            choices = _recorded_choices(trials, final.get(key, []), shares(facts["seeds"], repeats))
         else:
             choices = choices_of(trials, direction, repetitions(every, repeats))
-        scored.append(replace(_tuned(trials, direction, choices), every=tuple(every)))
+        scored.append(_tuned(trials, direction, choices, every))
     return TuningResult(
         metric,
         direction,
@@ -103,52 +115,70 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         bool(facts.get("sampler")),
         rounds,
         facts.get("samples") is not None,
+        _grown(scored, facts.get("extend"), repeats),
     )
 
 
-def _longest(every: Sequence[Trial], epochs: int) -> list[Trial]:
-    """Return the longest training of each value, without its score unless it was as long as the config says."""
-    found: dict[str, Trial] = {}
-    for trial in every:  # in the order of the rounds
-        found[_key(trial.values)] = trial
-    return [
-        one
-        if one.cell.config["epochs"] >= epochs
-        else replace(one, score=None, by_seed={}, left_behind=one.score is not None)
-        for one in found.values()
+def of_repetition(tuning: TuningResult, number: int) -> TuningResult:
+    """Return the tuning as one of its repetitions sees it: by the scores on its own seeds.
+
+    What it tries next must not follow from what other repetitions found: their choices would not be independent.
+    """
+    if tuning.repeats == 1:
+        return tuning
+    pairs = []
+    for pair in tuning.pairs:
+        seeds = repetitions(pair.every, tuning.repeats)[number]
+        every = judged(pair.every, seeds, tuning.repeats)
+        trials = longest(every, tuning.rounds[-1] if tuning.rounds else None)
+        pairs.append(_tuned(trials, tuning.goal, [best_trial(trials, tuning.goal)], every))
+    return replace(tuning, pairs=tuple(pairs), repeats=1)
+
+
+def _grown(pairs: Sequence[PairTuning], extend: Mapping[str, Any] | None, repeats: int) -> int:
+    """Return how many values were added beyond an edge, by the repetition that added the most."""
+    if not extend:
+        return 0
+    key, points = str(extend["key"]), int(extend["points"])
+    counts = [
+        len({trial.values[key] for trial in judged(pair.every, seeds, repeats)}) - points
+        for pair in pairs
+        for seeds in repetitions(pair.every, repeats)
     ]
+    return max(counts)
 
 
 def saved_share(tuning: TuningResult) -> float:
     """Return which share of the epochs of tuning was saved, by values that diverged, died, or were stopped early."""
     planned = spent = 0
-    for trial in (trial for pair in tuning.pairs for trial in pair.every):
-        epochs, seeds = trial.cell.config.get("epochs", 0), len(trial.cell.config["seeds"])
-        spent += trial.epochs if trial.diverged else epochs * seeds
-        if not tuning.rounds:
-            planned += epochs * seeds
-        elif epochs == tuning.rounds[0]:  # without halving, each value would have been trained in full
-            planned += tuning.rounds[-1] * seeds
+    for pair in tuning.pairs:
+        short = {key_of(trial.values) for trial in pair.every if tuning.rounds and _length(trial) < tuning.rounds[-1]}
+        for trial in pair.every:
+            epochs, seeds = _length(trial), len(trial.cell.config["seeds"])
+            spent += trial.epochs if trial.diverged else epochs * seeds
+            if key_of(trial.values) not in short:
+                planned += epochs * seeds
+            elif epochs == tuning.rounds[0]:  # without halving, each value would have been trained in full
+                planned += tuning.rounds[-1] * seeds
     return max(0.0, 1 - spent / planned) if planned else 0.0
 
 
+def _length(trial: Trial) -> int:
+    return int(trial.cell.config.get("epochs", 0))
+
+
 def _recorded_choices(
-    trials: Sequence[Trial], final: Sequence[PlannedCell], repeats: int, seeds: int
+    trials: Sequence[Trial], final: Sequence[PlannedCell], repetitions: Sequence[Sequence[int]]
 ) -> list[Trial | None]:
     """Return what was chosen for good: the final runs of the pair say it.
 
     Args:
-        seeds: The number of final seeds; each repetition of tuning has as many of them.
+        repetitions: The final seeds of each repetition of tuning.
     """
     by_seed = {seed: cell.changes for cell in final for seed in cell.config["seeds"]}
-    chosen = [
-        next((trial for trial in trials if trial.cell.changes == by_seed[seed]), None) for seed in sorted(by_seed)
+    return [
+        next((trial for trial in trials if trial.cell.changes == by_seed.get(seeds[0])), None) for seeds in repetitions
     ]
-    return (chosen[:: max(1, seeds // repeats)] if repeats > 1 else chosen[:1]) or [None]
-
-
-def _key(pair: Mapping[str, Any]) -> str:
-    return json.dumps(dict(pair), sort_keys=True)
 
 
 def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: bool) -> Trial:
@@ -184,7 +214,7 @@ def validation_samples(run: RecordedRun) -> set[int]:
     return set() if count is None else set(count) if isinstance(count, list) else {count}
 
 
-def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None]) -> PairTuning:
+def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None], every: Sequence[Trial]) -> PairTuning:
     made = [choice for choice in choices if choice is not None]
     chosen = max(made, key=made.count, default=None)
     edges: tuple[str, ...] = ()
@@ -193,7 +223,11 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None])
         edges = tuple(key for key in chosen.values if is_on_edge(key, chosen, trials))
         if len(chosen.values) == 1 and not any(trial.left_behind for trial in trials):
             decades = working_decades(chosen, trials, goal)
-    return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices))
+    tried = tuple(
+        len({key_of(trial.values) for trial in judged(every, seeds, len(choices))})
+        for seeds in repetitions(every, len(choices))
+    )
+    return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices), tuple(every), tried)
 
 
 def by_data(tuning: TuningResult) -> dict[str, TuningResult]:

@@ -8,11 +8,12 @@ found, and how much the scores differ between the tuning seeds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
-from lossrun.analysis.sweeps.trials import Trial, best_trial
+from lossrun.analysis.sweeps.trials import Trial, best_trial, judged, repetitions
 from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.values.metric_names import Goal
-from lossrun.analysis.values.readings import Spread
+from lossrun.analysis.values.readings import Spread, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,31 @@ class CoursePoint:
 
 
 def by_tries(pair: PairTuning, goal: Goal) -> tuple[CoursePoint, ...]:
-    """Return a point for each value, in the order in which they were drawn, up to the first that has not ended."""
-    points: list[CoursePoint] = []
-    for count, trial in enumerate(pair.trials, 1):
-        if not trial.ended:
-            break
-        points.append(_point(count, pair.trials[:count], goal))
-    return tuple(points)
+    """Return a point for each value, in the order in which they were drawn, up to the first that has not ended.
+
+    Where tuning was repeated, each repetition has drawn values of its own: a point has the best ones of all of them,
+    each on the seeds of its repetition.
+    """
+    courses = []
+    every, repeats = pair.every or pair.trials, max(1, len(pair.choices))
+    for seeds in repetitions(every, repeats) if repeats > 1 else [[]]:
+        trials = judged(every, seeds, repeats)
+        ended = list(takewhile(lambda trial: trial.ended, trials))
+        courses.append([best_trial(ended[:count], goal) for count in range(1, len(ended) + 1)])
+    return tuple(
+        CoursePoint(count, _together(bests), count, every[-1].cell.config.get("epochs", 0))
+        for count, bests in enumerate(zip(*courses, strict=False), 1)
+    )
+
+
+def _together(bests: Sequence[Trial | None]) -> Spread | None:
+    """Return the scores of the best trial of each repetition, over the seeds of all; None if one has no score."""
+    found: dict[int, float] = {}
+    for best in bests:
+        if best is None or best.score is None:
+            return None
+        found |= best.score.per_seed
+    return spread(found)
 
 
 def by_rounds(pair: PairTuning, goal: Goal, rounds: Sequence[int]) -> tuple[CoursePoint, ...]:

@@ -50,7 +50,7 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
             f"{tuning.metric}\nin tuning",
             tuple(format_spread(pair.chosen.score, sign) if pair.chosen else "-" for pair in pairs),
         ),
-        Column("tried", tuple(str(len(pair.trials)) for pair in pairs)),
+        Column("tried", tuple(map(_tried, pairs))),
         *(_counts(name, lost) for name, of in _LOST.items() if any(lost := [sum(map(of, p.trials)) for p in pairs])),
         Column(
             "range that\nworks", tuple("-" if one.decades is None else f"{one.decades:.1f} decades" for one in pairs)
@@ -58,6 +58,13 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
         *_speed(tuning),
     ]
     return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns))
+
+
+def _tried(pair: PairTuning) -> str:
+    """Write how many values were tried: `30`, or `34 (16 each)` where repetitions of tuning tried different ones."""
+    low, high = (min(pair.tried), max(pair.tried)) if pair.tried else (len(pair.trials),) * 2
+    each = str(low) if low == high else f"{low} to {high}"
+    return each if low == high == len(pair.trials) else f"{len(pair.trials)} ({each} each)"
 
 
 def _best_words(pair: PairTuning) -> str:

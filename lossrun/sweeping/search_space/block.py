@@ -80,7 +80,7 @@ class _Reader:
         tuning = self._tuning(alternatives, spans)
         sampler = self._sampler(alternatives, spans, tuning, samples)
         extend = self._extend([one for one in alternatives if one.is_range], tuning)
-        halving = self._halving(tuning, sampler, [*(one.key for one in alternatives), *(one.key for one in spans)])
+        halving = self._halving(tuning, [*(one.key for one in alternatives), *(one.key for one in spans)])
         if self.problems:
             raise ConfigError(self.problems)
         if not alternatives and not spans:
@@ -123,13 +123,6 @@ class _Reader:
                 "extend", "one tuned range with at least 3 points is needed, such as {log_range: [1e-4, 1], points: 7}"
             )
             return None
-        if tuning.repeats > 1:
-            self.refuse(
-                "extend",
-                "the range would grow by what all repetitions found, which would then not be independent; give a "
-                "wider range, or tune without repeats",
-            )
-            return None
         (only,) = ranges
         low, high, gaps = only.values[0], only.values[-1], len(only.values) - 1
         log = "log_range" in self.block[only.key]
@@ -152,12 +145,6 @@ class _Reader:
             self.refuse("sampler", "set samples, such as samples: 30, and give a key a range without points")
         if sampler == "tpe" and tuning is None and not self.problems:
             self.refuse("sampler", "tpe learns from the tuning scores; leave out tune: false")
-        elif sampler == "tpe" and tuning is not None and tuning.repeats > 1:
-            self.refuse(
-                "sampler",
-                "tpe would draw by what all repetitions found, which would then not be independent; choose sampler: "
-                "random, or tune without repeats",
-            )
         fixed = [one.key for one in alternatives if one.is_range or one.key == "learning_rate"]
         if sampler == "tpe" and spans and fixed and not self.problems:
             self.refuse(fixed[0], "tpe draws every tuned key; give this one a range without points too")
@@ -166,7 +153,7 @@ class _Reader:
             raise ConfigError(self.problems)
         return str(sampler)
 
-    def _halving(self, tuning: Tuning | None, sampler: Any, keys: Sequence[str]) -> int | None:
+    def _halving(self, tuning: Tuning | None, keys: Sequence[str]) -> int | None:
         value = self.block.get("halving")
         if value is None or value is False:
             return None
@@ -176,8 +163,6 @@ class _Reader:
             return None
         why_not = {
             "there is nothing to tune, so no value is better than another; leave out halving, or tune": tuning is None,
-            "tpe learns from the scores of whole trainings, and most values would have none; choose sampler: random, "
-            "or leave out halving": sampler == "tpe",
             "it sets the epochs of each round; take epochs out of the sweep block, or leave out halving": (
                 "epochs" in keys
             ),

@@ -10,6 +10,7 @@ from lossrun.config.source import Path
 from lossrun.sweeping.search_space.ranges import Span, draws
 
 FIRST_DRAWS: Final = 10  # random draws before a sampler proposes any, Optuna's own default
+AT_A_TIME: Final = 5  # values that it proposes before it has seen their scores
 
 Value: TypeAlias = Any
 

@@ -124,8 +124,6 @@ REFUSED = {
     "sweep: {batch_size: {range: [8.5, 16], points: 3}}": "expected two integers",
     "sweep: {batch_size: {log_range: [8, 10], points: 9}}": "only 3 of them are",
     "sweep: {learning_rate: {range: [0.1, 1e999], points: 3}}": "expected two numbers",
-    "sweep: {learning_rate: {log_range: [0.1, 1], points: 3}, tune: {repeats: 6}, extend: true}": "independent",
-    "sweep: {learning_rate: {log_range: [0.1, 1]}, samples: 9, sampler: tpe, tune: {repeats: 6}}": "independent",
     "sweep: {learning_rate: [0.1, 1], optimizer.momentum: {range: [0, 0.9]}, samples: 9, sampler: tpe}": "every tuned",
 }
 
