@@ -24,6 +24,7 @@ class Cell:
     pair: Mapping[str, Value]
     tuned: Mapping[str, Value]
     config: Config
+    source: ConfigSource
 
     @property
     def changes(self) -> dict[str, Value]:
@@ -45,14 +46,14 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
     problems: dict[str, None] = {}
     for combination in space.combinations():
         try:
-            config = config_with(reading, combination)
+            config, placed = config_with(reading, combination)
         except ConfigError as error:
             problems.update(dict.fromkeys(error.problems))
             continue
         values = {key: value for key, (value, _) in combination.items()}
         pair = {key: value for key, value in values.items() if key not in space.tuned}
         tuned = {key: value for key, value in values.items() if key in space.tuned}
-        cell = Cell(pair, tuned, config)
+        cell = Cell(pair, tuned, config, placed)
         written = json.dumps(config.to_mapping(), sort_keys=True, default=str)
         same, before = known.setdefault(written, (cell, combination))
         if same is not cell:
@@ -74,7 +75,7 @@ def _same(source: ConfigSource, one: Cell, other: Cell, before: Combination, aft
     return source.problem(origin, text).text if origin else f"--over {key}={word(value)}: {text}"
 
 
-def config_with(reading: SourcedConfig, changes: Combination) -> Config:
+def config_with(reading: SourcedConfig, changes: Combination) -> tuple[Config, ConfigSource]:
     """Return the base config with `changes`: {key: (value, its place in the config, or () if it has none)}.
 
     Raises ConfigError.
@@ -85,7 +86,7 @@ def config_with(reading: SourcedConfig, changes: Combination) -> Config:
     for key, (value, origin) in sorted(changes.items(), key=lambda change: change[0].count(".")):
         raw, changed = apply(raw, source, [Change(key, value, f"--over {key}={word(value)}")])
         source = changed if not origin else _placed(source, changed, tuple(key.split(".")), origin)
-    return validate(raw, source)[0]
+    return validate(raw, source)[0], source
 
 
 def _placed(before: ConfigSource, changed: ConfigSource, path: Path, origin: Path) -> ConfigSource:

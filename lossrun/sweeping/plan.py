@@ -235,15 +235,17 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
         problems[reading.source.problem(("sweep", "tune", "repeats"), f"{text}; set seeds: {repeats}").text] = None
     for pair in pairs_of(cells):
         try:
-            experiment = load_experiment(replace(reading, config=pair[0].config), data_dir)
+            experiment = load_experiment(replace(reading, config=pair[0].config, source=pair[0].source), data_dir)
         except ConfigError as error:
-            problems.update(dict.fromkeys(f"{pair[0].label}: {problem}" for problem in error.problems))
+            # A problem with an option names the alternative itself.
+            named = (one if one.startswith("--over ") else f"{pair[0].label}: {one}" for one in error.problems)
+            problems.update(dict.fromkeys(named))
             continue
         if space.tuning is None:
             continue
         if not experiment.facts.validation:
             text = "tuning chooses by validation data, and there are none; set dataset.validation above 0"
-            problems[reading.source.problem(("dataset", "validation"), text).text] = None
+            problems[pair[0].source.problem(("dataset", "validation"), text).text] = None
             continue
         found, problem = tuning_metric(space, experiment)
         metrics[found] = None
