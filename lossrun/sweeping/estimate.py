@@ -35,8 +35,9 @@ def estimated(planned: Planned, config_dir: Path, data_dir: Path, jobs: int | No
     finally:
         torch.set_num_threads(threads)
     finals = len({str(cell.pair) for cell in planned.cells}) if planned.tunes else 0
-    cells = len(planned.cells) + finals
-    trainings = sum(len(cell.config["seeds"]) for cell in planned.cells) + finals * len(planned.facts["seeds"])
+    cells = round(planned.growth * len(planned.cells)) + finals
+    first = sum(len(cell.config["seeds"]) for cell in planned.cells)
+    trainings = round(planned.growth * first) + finals * len(planned.facts["seeds"])
     seconds = STARTING + (cells * A_CELL + planned.epochs * epoch) / min(workers, cells)
     size = cells * FILES + trainings * KEPT * size_of(experiment.config, experiment.facts).checkpoint
     return Cost(readable(seconds, 2), int(readable(size, 2)), workers)

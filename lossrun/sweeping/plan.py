@@ -130,6 +130,17 @@ class Planned:
         return tuning + pairs * len(self.facts["seeds"]) * int(self.config["epochs"])
 
     @property
+    def growth(self) -> float:
+        """How many times as many tuning runs there will be, roughly, with those that are planned later."""
+        sampler, halving, times = self.facts["sampler"], self.facts["halving"], 1.0
+        if sampler:
+            pairs = len({words(cell.pair) for cell in self.cells})
+            times = int(sampler["samples"]) * pairs / len(self.cells)
+        if halving:
+            times *= sum(1 / halving["factor"] ** number for number in range(len(halving["epochs"])))
+        return times
+
+    @property
     def later(self) -> str:
         """What is planned later, once scores are known; "" if only the final runs are."""
         sampler, halving, text = self.facts["sampler"], self.facts["halving"], ""

@@ -73,6 +73,35 @@ def test_a_metric_that_cannot_choose_is_refused(
         plan_sweep(with_block(block, **base), [], tmp_path, tmp_path)
 
 
+def test_an_alternative_that_does_not_fit_the_data_is_told_where_it_is_written(
+    written: Callable[[str], SourcedConfig], tmp_path: Path
+) -> None:
+    for block, place in (
+        ("sweep: {loss: [mse, cross_entropy]}", "c.yaml:7:21: loss"),
+        ("sweep: {dataset.validation: [0.2, 0], learning_rate: [0.1, 0.2]}", "c.yaml:7:35: dataset.validation"),
+    ):
+        with pytest.raises(ConfigError, match=place):
+            plan_sweep(written(block), [], tmp_path, tmp_path)
+    with pytest.raises(ConfigError) as refused:
+        plan_sweep(written(""), ["loss=mse,cross_entropy"], tmp_path, tmp_path)
+    assert refused.value.problems[0].startswith("--over loss=cross_entropy: loss: cross_entropy is for multiclass")
+
+
+@pytest.mark.parametrize(
+    ("block", "growth"),
+    [
+        ({"learning_rate": [0.1, 0.2]}, 1.0),
+        # 9 values, then 3, then 1 of each pair.
+        ({"learning_rate": {"log_range": [1e-3, 1], "points": 9}, "halving": 3}, 13 / 9),
+    ],
+)
+def test_what_is_planned_later_is_counted(
+    with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any], growth: float
+) -> None:
+    planned = plan_sweep(with_block({"loss": ["mse", "mae"], **block}, epochs=9), [], tmp_path, tmp_path)
+    assert planned.growth == pytest.approx(growth)
+
+
 @pytest.mark.parametrize("block", [{"folds": [2, 3]}, {"splits": [2, None]}], ids=str)
 def test_splits_are_no_alternatives_where_each_is_tuned_by_itself(
     with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any]
