@@ -43,6 +43,7 @@ def line_plot(
     x_label: str = "",
     bands: Mapping[int, Band] | None = None,
     per_colour: int = 1,
+    marks_at_points: bool = False,
 ) -> list[Text]:
     """Draw all series into one picture.
 
@@ -54,6 +55,7 @@ def line_plot(
         log_x: Whether the x axis is logarithmic; every x must be above 0.
         bands: {number of a series: its band}, shaded below all curves.
         per_colour: How many neighbouring series share a colour.
+        marks_at_points: Whether marks show where the points of a curve are; otherwise they are at even distances.
 
     Returns:
         The lines of the picture; empty if there is no point to show. Where curves cross, the first series is on top.
@@ -75,7 +77,9 @@ def line_plot(
     labels = {round(_share(value, y_span) * (height - 1)): text for value, text in ticks}
     margin = max((cell_len(text) for text in labels.values()), default=0) + 2
     columns = max(width - margin, 10)
-    canvas = _draw(shown, x_span, y_span, columns, height, unicode=unicode, per_colour=per_colour)
+    canvas = _draw(
+        shown, x_span, y_span, columns, height, unicode=unicode, per_colour=per_colour, marks_at_points=marks_at_points
+    )
     for number, (lows, highs) in shaded.items():
         shade = Text(chr(_BLANK + _BAND_DOTS) if unicode else _BAND_ASCII, style=f"dim {_colour(number // per_colour)}")
         for cell in _between(lows, highs, x_span, y_span, columns, height):
@@ -128,12 +132,14 @@ def _draw(
     *,
     unicode: bool,
     per_colour: int,
+    marks_at_points: bool,
 ) -> dict[_Cell, Text]:
     """Return the cells that are not empty."""
     across, down = (2, 4) if unicode else (1, 1)
     dots: dict[_Cell, int] = {}
     owner: dict[_Cell, int] = {}
     paths: list[list[_Cell]] = []
+    points: list[list[_Cell]] = []
     for number, (_, curve) in enumerate(curves):
         path: dict[_Cell, None] = {}
         scaled = [
@@ -148,13 +154,15 @@ def _draw(
             owner.setdefault(cell, number)
             dots[cell] = dots.get(cell, 0) | (_BITS[u % 2][v % 4] if unicode else 0)
         paths.append(list(path))
+        ends = [(round(point[0]) // across, round(point[1]) // down) for point in scaled if point]
+        points.append([cell for cell in ends if cell in path])
 
     def glyph(cell: _Cell) -> str:
         return chr(_BLANK + dots[cell]) if unicode else _ASCII_MARKS[owner[cell] % len(_ASCII_MARKS)]
 
     cells = {cell: Text(glyph(cell), style=_colour(number // per_colour)) for cell, number in owner.items()}
     if unicode:
-        for cell, number in _marked(paths).items():
+        for cell, number in (_marked_at(points) if marks_at_points else _marked(paths)).items():
             cells[cell] = Text(_MARKS[number % len(_MARKS)], style=_colour(number // per_colour))
     return cells
 
@@ -222,6 +230,20 @@ def _marked(paths: Sequence[Sequence[_Cell]]) -> dict[_Cell, int]:
             free = [cell for cell in near if cell not in marks]
             if free:
                 marks[min(free, key=lambda cell: (crowd[cell], abs(cell[0] - column)))] = number
+    return marks
+
+
+def _marked_at(points: Sequence[Sequence[_Cell]]) -> dict[_Cell, int]:
+    """Mark the points of each curve; where curves share a cell, the one with the fewest marks so far gets it."""
+    wanted: dict[_Cell, list[int]] = {}
+    for number, cells in enumerate(points):
+        for cell in cells:
+            wanted.setdefault(cell, []).append(number)
+    marks: dict[_Cell, int] = {}
+    counts = Counter[int]()
+    for cell, numbers in sorted(wanted.items(), key=lambda one: len(one[1])):
+        marks[cell] = min(numbers, key=lambda number: counts[number])
+        counts[marks[cell]] += 1
     return marks
 
 

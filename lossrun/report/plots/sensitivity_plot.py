@@ -51,6 +51,7 @@ def print_curves(console: Console, found: Sensitivity, title: str, *, names: Seq
         log_x=found.log,
         log_y=is_log(found),
         x_label=found.key,
+        marks_at_points=True,
     )
     print_line(console, title, style="bold")
     for line in lines:

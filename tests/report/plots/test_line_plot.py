@@ -57,6 +57,26 @@ def test_curves_are_told_apart_without_colour():
         assert all(drawing.count(mark) >= 2 for mark in marks)
 
 
+def test_marks_show_where_the_points_are():
+    """Three points at the left edge, in the middle and at the right edge; a gap has no mark."""
+    series = [("first", [1, 10, 100], [1.0, 2.0, 3.0]), ("second", [1, 10, 100], [3.0, nan, 1.0])]
+    lines = [line.plain for line in line_plot(series, width=60, log_x=True, marks_at_points=True)]
+    rule = next(number for number, line in enumerate(lines) if "└" in line)
+    edge = lines[rule].index("└") + 1
+    columns = {mark: sorted(row.index(mark) - edge for row in lines[:rule] if mark in row) for mark in "●○"}
+    last = len(lines[rule]) - 1 - edge
+    assert columns["○"] == [0, last]
+    first, middle, end = columns["●"]
+    assert (first, end) == (0, last)
+    assert abs(middle - last / 2) <= 1
+
+
+def test_points_that_curves_share_are_divided_between_them():
+    series = [(name, [0, 1, 2], [0.0, 1.0, 0.0]) for name in ("first", "second", "third")]
+    drawing = "".join(line.plain for line in line_plot(series, width=60, marks_at_points=True)[:-1])
+    assert [drawing.count(mark) for mark in "●○■"] == [1, 1, 1]
+
+
 def test_where_curves_meet_the_first_lies_on_top():
     series = [("first", [0, 1], [1, 1]), ("second", [0, 1], [1, 1])]
     rows = ascii_rows(series)
