@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -209,13 +210,19 @@ def run_on_screen(
 ) -> None:
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
     from lossrun.analysis.sweeps.result import result_of
+    from lossrun.analysis.sweeps.tuning import score_of
+    from lossrun.analysis.values.metric_names import goal
+    from lossrun.records.sweep_directory import read_events
     from lossrun.report.layout.console import note, stderr, stdout
-    from lossrun.report.sweep import cells_progress, print_sweep
+    from lossrun.report.sweep import print_sweep
+    from lossrun.report.sweep_progress import LiveScores, cells_progress
     from lossrun.sweeping.course import missing, run_sweep
 
     if not quiet:
         note(stderr(), f"sweep {sweep.path}")
-    with ExitStack() as during, cells_progress(stderr(), hidden=quiet) as (begins, ended):
+    metric = read_events(sweep)[0]["metric"]
+    best = LiveScores(metric, goal(metric) or "min", partial(score_of, sweep, metric)) if metric else None
+    with ExitStack() as during, cells_progress(stderr(), best, hidden=quiet) as (begins, ended):
         if cluster is not None:
             # What Ray has to say is no data.
             during.enter_context(redirect_stdout(sys.stderr))

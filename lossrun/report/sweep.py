@@ -1,11 +1,9 @@
-"""Print a sweep: its plan, its progress, and what it has found."""
+"""Print a sweep: its plan, and what it has found."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Mapping, Sequence, Set
+from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.differences import letters
@@ -25,7 +23,6 @@ from lossrun.report.layout.text_table import Column, TextTable, print_line, prin
 from lossrun.report.plots.sensitivity_plot import print_sensitivity
 
 MOST_CELLS_LISTED: Final = 60
-_PHASES: Final = {"tune": "tuning", "final": "final runs"}
 
 
 def print_plan(
@@ -66,47 +63,6 @@ def _seeds(seeds: Sequence[int]) -> str:
     return ", ".join(map(str, seeds))
 
 
-@contextmanager
-def cells_progress(
-    console: Console, *, hidden: bool
-) -> Iterator[tuple[Callable[[str, int], None], Callable[..., None]]]:
-    """Show that a phase begins and that a cell has ended: a bar on a terminal, a line for each cell in a pipe."""
-    done, phase, total = 0, "", 0
-    live = console.is_terminal and not hidden
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[counts]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not live) as progress:
-        bar: Any = None
-        counts: dict[str, int] = {}
-
-        def begins(name: str, cells: int) -> None:
-            nonlocal bar, done, phase, total
-            done, phase, total = 0, _PHASES[name], cells
-            counts.clear()
-            if bar is not None:
-                progress.remove_task(bar)
-            bar = progress.add_task(phase, total=cells, counts=f"0/{cells}")
-
-        def ended(cell: PlannedCell, ending: str, problem: str) -> None:
-            nonlocal done
-            done += 1
-            counts[ending] = counts.get(ending, 0) + 1
-            others = "".join(f", {count} {what}" for what, count in sorted(counts.items()) if what != "finished")
-            progress.update(bar, completed=done, counts=f"{done}/{total}{others}")
-            if hidden:
-                return
-            if ending == "failed":
-                note(console, f"{cell.directory} failed: {problem.strip().splitlines()[-1] if problem else ''}")
-            elif not live:
-                print_line(console, f"{phase} {done}/{total}: {words(cell.changes)}: {ending}")
-
-        yield begins, ended
-
-
 def print_sweep(console: Console, result: SweepResult, *, everything: bool = True) -> None:
     """Print the leaderboard of the final runs, the verdicts, and how each pair was tuned.
 
@@ -120,7 +76,9 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
             print_line(console, f"On {board.about or 'other data'}", style="bold")
         _print_board(console, board, sign, everything=everything)
         print_line(console, "")
-    for about, tuning in parts.items():
+    for number, (about, tuning) in enumerate(parts.items()):
+        if number:
+            print_line(console, "")
         if len(parts) > 1:
             print_line(console, f"On {about}", style="bold")
         short = not everything and len(result.labels) == len(tuning.pairs) > MANY and len(parts) == 1
@@ -219,7 +177,7 @@ def method(result: SweepResult) -> str:
     halving = ""
     if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
         halving = ", by successive halving"
-    compared = ", which are compared" if comparisons else ""
+    compared = "; these runs are compared" if comparisons else ""
     against = "; each is compared with A, which had the best score in tuning" if _several(comparisons) else ""
     if splits := resampled_by(result.final[0].config):
         each = fresh // tuning.repeats

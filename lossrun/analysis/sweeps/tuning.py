@@ -194,6 +194,12 @@ def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: b
     return Trial(cell, values, score, bool(lost), failed or ended, finite, _course(run, metric), len(run.history.rows))
 
 
+def score_of(sweep: SweepDirectory, metric: str, cell: PlannedCell) -> float | None:
+    """Return the mean score of a tuning run; None if it has not ended, has diverged or failed."""
+    score = _trial(cell, loaded(sweep, cell), metric, failed=False).score
+    return None if score is None else score.mean
+
+
 def _course(run: RecordedRun, metric: str) -> tuple[float, ...]:
     """Return the mean over the seeds after each epoch; a seed that has stopped keeps its last value."""
     by_epoch: dict[int, dict[int, float]] = {}
@@ -221,7 +227,7 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None],
     decades = None
     if chosen is not None:
         edges = tuple(key for key in chosen.values if is_on_edge(key, chosen, trials))
-        if len(chosen.values) == 1 and not any(trial.left_behind for trial in trials):
+        if len(chosen.values) == 1 and len(trials) > 1 and not any(trial.left_behind for trial in trials):
             decades = working_decades(chosen, trials, goal)
     tried = tuple(
         len({key_of(trial.values) for trial in judged(every, seeds, len(choices))})

@@ -1,0 +1,103 @@
+"""Show a sweep while it runs: how many cells have ended and how, the time left, and the best of each pair so far."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from lossrun.analysis.sweeps.words import words
+from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.records.sweep_directory import PlannedCell
+from lossrun.report.layout.console import note
+from lossrun.report.layout.numbers import format_number
+from lossrun.report.layout.text_table import print_line
+
+_PHASES: Final = {"tune": "tuning", "final": "final runs"}
+MOST_PAIRS: Final = 8  # below the bar
+
+
+class LiveScores:
+    """The best tuning score of each pair so far. `score_of`: returns a cell's score, None if it has none."""
+
+    def __init__(self, metric: str, goal: Goal, score_of: Callable[[PlannedCell], float | None]) -> None:
+        self.metric, self.upward, self.score_of = metric, sign(goal), score_of
+        self.found: dict[str, tuple[float, str]] = {}
+
+    def add(self, cell: PlannedCell) -> None:
+        """Count a cell that has ended; final cells are not compared before all have ended."""
+        score = self.score_of(cell) if cell.phase == "tune" else None
+        if score is None:
+            return
+        pair = words(cell.pair) or "base config"
+        if pair not in self.found or self.upward * score > self.upward * self.found[pair][0]:
+            values = {key: value for key, value in cell.changes.items() if key not in cell.pair}
+            self.found[pair] = score, words(values)
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line for each pair: `loss=mse: val_rmse 0.1234 with learning_rate=0.1`."""
+        pairs = sorted(self.found.items(), key=lambda one: -self.upward * one[1][0])
+        for pair, (score, values) in pairs[:MOST_PAIRS]:
+            yield f"{pair}: {self.metric} {format_number(score)} with {values}"
+        if len(pairs) > MOST_PAIRS:
+            yield f"... and {len(pairs) - MOST_PAIRS} more pairs"
+
+
+class _Bar(Progress):
+    """A bar with lines below it."""
+
+    best: LiveScores | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        for line in self.best.lines() if self.best else ():
+            yield Text(line, no_wrap=True, overflow="ellipsis")
+
+
+@contextmanager
+def cells_progress(
+    console: Console, best: LiveScores | None = None, *, hidden: bool
+) -> Iterator[tuple[Callable[[str, int], None], Callable[..., None]]]:
+    """Show that a phase begins and that a cell has ended: on a terminal live, in a pipe by a line for each cell.
+
+    `best`: kept up on a terminal, below the bar.
+    """
+    done, phase, total = 0, "", 0
+    live = console.is_terminal and not hidden
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeRemainingColumn(),
+    )
+    with _Bar(*columns, console=console, transient=True, disable=not live) as progress:
+        progress.best = best
+        bar: Any = None
+        counts: dict[str, int] = {}
+
+        def begins(name: str, cells: int) -> None:
+            nonlocal bar, done, phase, total
+            done, phase, total = 0, _PHASES[name], cells
+            counts.clear()
+            if bar is not None:
+                progress.remove_task(bar)
+            bar = progress.add_task(phase, total=cells, counts=f"0/{cells}")
+
+        def ended(cell: PlannedCell, ending: str, problem: str) -> None:
+            nonlocal done
+            done += 1
+            counts[ending] = counts.get(ending, 0) + 1
+            others = "".join(f", {count} {what}" for what, count in sorted(counts.items()) if what != "finished")
+            if live and best is not None:
+                best.add(cell)
+            progress.update(bar, completed=done, counts=f"{done}/{total}{others}")
+            if hidden:
+                return
+            if ending == "failed":
+                note(console, f"{cell.directory} failed: {problem.strip().splitlines()[-1] if problem else ''}")
+            elif not live:
+                print_line(console, f"{phase} {done}/{total}: {words(cell.changes)}: {ending}")
+
+        yield begins, ended
