@@ -45,10 +45,13 @@ def working_decades(chosen: Trial, trials: Sequence[Trial], goal: Goal) -> float
     """Return the width of the range of values around the best one that work, as a power of ten.
 
     The error is the score, or 1 - score of a metric that is better high. None if the best value has no score, if its
-    error is below 0, because a ratio of errors then means nothing, or if not all values are numbers above 0.
+    error is below 0, because a ratio of errors then means nothing, if not all values are numbers above 0, or if there
+    is a single value.
     """
     (key,) = chosen.values
-    if not all(isinstance(trial.values[key], int | float) and trial.values[key] > 0 for trial in trials):
+    if len(trials) < 2 or not all(
+        isinstance(trial.values[key], int | float) and trial.values[key] > 0 for trial in trials
+    ):
         return None
 
     ascending = sorted(trials, key=lambda trial: trial.values[key])

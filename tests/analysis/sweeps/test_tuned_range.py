@@ -52,6 +52,11 @@ def test_a_value_that_was_chosen_but_has_no_score_has_no_range() -> None:
     assert working_decades(tried[1], tried, "min") is None
 
 
+def test_a_single_value_has_no_range() -> None:
+    tried = trials((1.0, 2.0, 3.0, 4.0))[:1]
+    assert working_decades(tried[0], tried, "min") is None
+
+
 def test_values_that_have_no_logarithm_have_no_range() -> None:
     tried = trials((1.0, 1.0, 1.0, 1.0), rates=(0.0, 0.1, 0.5, 0.9))
     assert working_decades(tried[0], tried, "min") is None
