@@ -9,13 +9,13 @@ from lossrun.catalog.declaration import Activation
 from lossrun.lint.rule import Case, Example, Rule, Violation
 from lossrun.lint.size import layers
 
-# What a hidden unit or an input is typically, of at most 1.
+# The typical value of a hidden unit or an input that is at most 1.
 _HALF: Final = 0.5
 # How far outputs have to move: a logit of 0.25 is a probability of 0.56 instead of 0.5.
 NEAR: Final = 0.25
-# A handful of samples is there to try something out.
+# A run on a handful of samples only tries something out.
 FEW_SAMPLES: Final = 32
-# What brings most models to their end: steps of 0.01, 5 in all.
+# Enough for most models to converge: steps of 0.01 that add up to 5.
 GOOD_RATE: Final = 0.01
 GOOD_WAY: Final = 5.0
 
@@ -73,7 +73,7 @@ BUDGET_RULES: Final[dict[str, Rule]] = {
         check=too_few_steps,
         explains=True,
         severity="warn",
-        meaning="The steps of the run are enough to change the outputs.",
+        meaning="The run must have enough steps to change the outputs.",
         why="Adam and similar optimizers divide by the gradient's size, so a weight moves by about the learning rate "
         "in a step, however wrong the outputs are. 45 steps of 0.001 leave every weight within 0.05 of where it began.",
         example=Example(

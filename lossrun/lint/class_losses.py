@@ -1,4 +1,4 @@
-"""Check losses of classes that train, but badly: what they make of outputs and labels."""
+"""Check losses for classes that train, but badly, because they do not suit the outputs or labels."""
 
 from collections.abc import Iterator
 from statistics import correlation
@@ -10,8 +10,8 @@ from lossrun.lint.budget import FEW_SAMPLES
 from lossrun.lint.models import HIGH
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
-# Whole numbers are taken for amounts from so many on, if there are fewer samples than this of each, and if the counts
-# of neighbours are correlated.
+# Whole numbers are considered amounts if there are at least this many, if there are fewer samples than this of each,
+# and if the counts of neighbours are correlated.
 MANY_CLASSES: Final = 25
 ENOUGH: Final = 20
 ALIKE: Final = 0.5
@@ -40,7 +40,7 @@ def unbounded_outputs(case: Case) -> Iterator[Violation]:
 
 
 def exclusive_labels(case: Case) -> Iterator[Violation]:
-    """Find one-hot classes that are trained as labels of their own."""
+    """Find one-hot classes that are trained as separate labels."""
     facts = case.facts
     if facts.task == "multilabel" and facts.exclusive and facts.target_size > 2:
         share = 1 - 1 / facts.target_size
@@ -54,17 +54,17 @@ def exclusive_labels(case: Case) -> Iterator[Violation]:
 
 
 def softmax_of_questions(case: Case) -> Iterator[Violation]:
-    """Find a loss that takes each class as a question of its own, on outputs that a softmax makes compete."""
+    """Find a loss that judges each class separately, on outputs of a softmax."""
     declared, facts = case.loss, case.facts
     # Where the loss takes logits, the softmax is one activation too many, which double_activation reports.
     takes_them = case.config.loss.parameters.get("inputs") == "probabilities"
-    # Of two classes the two questions are one, and the loss is the cross-entropy.
+    # For two classes both questions are the same, and the loss is the cross-entropy.
     several = facts.task == "multiclass" and facts.target_size > 2
     if declared and several and declared.sigmoid and takes_them and case.output == "softmax":
         yield Violation(
             ("loss",),
-            f"{declared.name} takes each of {facts.target_size} outputs as a yes or no of its own, but a softmax makes "
-            "them add up to 1",
+            f"{declared.name} judges each of the {facts.target_size} outputs separately, but a softmax makes them add "
+            "up to 1",
             "set loss: cross_entropy with model.output: logits",
             ("loss=cross_entropy", "model.output=logits"),
         )
@@ -102,7 +102,7 @@ def numbers_as_classes(case: Case) -> Iterator[Violation]:
     standardize = ("dataset.standardize.inputs=true", "dataset.standardize.targets=true")
     yield Violation(
         ("dataset",),
-        f"{facts.target_size} numbers are taken for classes, with {facts.train / facts.target_size:.2g} samples each "
+        f"{facts.target_size} numbers are trained as classes, with {facts.train / facts.target_size:.2g} samples each "
         "on average: for a model of classes, 41 is as far from 42 as from 7",
         "if they are amounts, set dataset.task: regression, dataset.standardize: {inputs: true, targets: true}, "
         "loss: mse and model.output: none",
@@ -129,7 +129,7 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         check=unbounded_outputs,
         explains=True,
         severity="warn",
-        meaning="With large steps, a loss of numbers on classes gets probabilities from the model.",
+        meaning="With large steps, a model must give a loss of numbers on classes probabilities.",
         why="Squared errors of raw outputs grow without bound, and so do their gradients. A learning rate that suits "
         "probabilities makes such a network diverge within a few steps.",
         example=Example(
@@ -141,7 +141,7 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         check=exclusive_labels,
         explains=True,
         severity="warn",
-        meaning="Labels that exclude each other are classes.",
+        meaning="Labels that exclude each other must be trained as classes.",
         why="With one loss for each label, always answering no is nearly right for all of them: accuracy is high and "
         "nothing is learned. One softmax over the classes makes them compete.",
         example=Example(
@@ -152,7 +152,7 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
     "softmax_of_questions": Rule(
         check=softmax_of_questions,
         severity="warn",
-        meaning="A loss of separate questions gets outputs that do not add up to 1.",
+        meaning="A loss that judges each class separately must not follow a softmax.",
         why="Binary cross-entropy asks of each class whether it is the right one, and a softmax has answered already: "
         "to raise one probability it lowers the others. Cross-entropy is the loss of a softmax, and it converges "
         "faster.",
@@ -164,7 +164,7 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
     "classes_as_numbers": Rule(
         check=classes_as_numbers,
         severity="warn",
-        meaning="Targets that are only 0 and 1 are two classes.",
+        meaning="Targets that are only 0 and 1 must be trained as two classes.",
         why="Squared errors punish an output of 2 for a 1 as much as an output of 0, so right answers pull on the "
         "weights as hard as wrong ones. There is no accuracy either.",
         example=Example(
@@ -175,7 +175,7 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
     "numbers_as_classes": Rule(
         check=numbers_as_classes,
         severity="warn",
-        meaning="Amounts are numbers, not classes.",
+        meaning="Amounts must be trained as numbers, not as classes.",
         why="Each class has to be learned from its own few samples, and a prediction that is off by one costs as much "
         "as any other.",
         example=Example(

@@ -100,7 +100,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
     "long_warmup": Rule(
         check=long_warmup,
         severity="warn",
-        meaning="The warm-up ends before the run does.",
+        meaning="The warm-up must end before the run does.",
         why="Otherwise the learning rate rises to the end and never reaches the configured value.",
         example=Example(
             f"{_BLOBS}epochs: 5\nschedule: {{name: cosine, warmup_epochs: 5}}",
@@ -110,7 +110,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
     "schedule_length": Rule(
         check=schedule_length,
         severity="warn",
-        meaning="The schedule fits into the run.",
+        meaning="The schedule must fit into the run.",
         why="A step after epoch 30 changes nothing in a run of 10 epochs, and half of a decay leaves half of the "
         "learning rate.",
         example=Example(
@@ -121,7 +121,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
     "long_patience": Rule(
         check=long_patience,
         severity="warn",
-        meaning="A patience is shorter than the run.",
+        meaning="A patience must be shorter than the run.",
         why="The run ends before there can be that many epochs without improvement.",
         example=Example(
             f"{_BLOBS}epochs: 10\nearly_stopping: {{patience: 10}}",
@@ -131,7 +131,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
     "stopped_before_reduced": Rule(
         check=stopped_before_reduced,
         severity="warn",
-        meaning="On a plateau, the schedule lowers the learning rate before early stopping ends the run.",
+        meaning="On a plateau, the schedule must lower the learning rate before early stopping ends the run.",
         why="Both wait for the same improvement. The one with less patience always acts first, so the schedule never "
         "takes effect.",
         example=Example(

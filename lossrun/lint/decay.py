@@ -1,4 +1,4 @@
-"""Check the weight decay: that it is applied to the weights, and leaves them something to learn with."""
+"""Check the weight decay: that it is applied to the weights, and is not so strong that nothing is learned."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,7 +9,8 @@ from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # The default of adamw. L2 penalties for adam are at most a tenth of it.
 DECAY_OF_WEIGHTS: Final = 1e-2
-# Decays from these on shrink weights faster than most losses make them grow: added to the gradient, and of the weights.
+# These decays or larger ones shrink weights faster than most losses make them grow: added to the gradient, and of the
+# weights.
 STRONG_PENALTY: Final = 0.1
 STRONG_DECAY: Final = 1.0
 USUAL_PENALTY: Final = 1e-4
@@ -56,7 +57,7 @@ DECAY_RULES: Final[dict[str, Rule]] = {
     "coupled_decay": Rule(
         check=coupled_decay,
         severity="warn",
-        meaning="A weight decay as large as adamw's is applied to the weights.",
+        meaning="A weight decay as large as adamw's must be applied to the weights.",
         why="Plain Adam adds it to the gradient and then divides by the gradient's size. Weights with large gradients "
         "hardly decay, and weights with small gradients decay too fast (Loshchilov and Hutter 2019).",
         example=Example(
@@ -68,7 +69,7 @@ DECAY_RULES: Final[dict[str, Rule]] = {
         check=strong_decay,
         explains=True,
         severity="warn",
-        meaning="The weight decay leaves the weights something to learn with.",
+        meaning="The weight decay must not be so strong that all weights stay near 0.",
         why="Each step multiplies every weight by 1 - rate x decay. With a decay of 1, hidden layers shrink until "
         "nothing about the inputs reaches the outputs. Usual decays are 1e-5 to 1e-2 for sgd and adam, and 1e-3 to "
         "0.3 for adamw.",

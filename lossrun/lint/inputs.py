@@ -15,7 +15,7 @@ LARGE_PIXEL: Final = 20.0
 ORDINARY: Final = 10.0
 # The most powers of ten that a column may span before standardizing leaves most of its values equal.
 SPAN: Final = 1e4
-# Inputs below this are all the same to the first weights.
+# To the first weights, inputs below this are all the same.
 TINY: Final = 0.02
 
 
@@ -52,7 +52,7 @@ def _how_to_scale(case: Case) -> tuple[str, tuple[str, ...]]:
     if not case.takes_standardize:
         return "scale them to about [-1, 1] where the dataset is made", ()
     declared = case.loss
-    # The targets of such a regression need it as a rule, and its loss allows it.
+    # The targets of such a regression usually need it, and its loss allows it.
     plain = declared is not None and declared.targets_at_least is None and declared.targets_at_most is None
     plain = plain and declared is not None and not declared.divides_by_target and case.output == "none"
     if case.facts.task == "regression" and plain:
@@ -71,7 +71,7 @@ def nothing_varies(case: Case) -> Iterator[Violation]:
     if scale is not None and scale.widest == 0:
         yield Violation(
             ("dataset",),
-            f"all {facts.train} training samples have the same inputs, so nothing tells their targets apart",
+            f"all {facts.train} training samples have the same inputs, so their targets cannot be predicted",
             "check the columns of the inputs",
         )
     low, high = facts.target_range if facts.target_range and facts.task == "regression" else (0.0, 1.0)
@@ -124,7 +124,7 @@ INPUT_RULES: Final[dict[str, Rule]] = {
         check=unscaled_inputs,
         explains=True,
         severity="warn",
-        meaning="Inputs are small numbers around 0, in columns of similar size.",
+        meaning="Inputs must be small numbers around 0, in columns of similar size.",
         why="The first weights and the usual learning rates are made for inputs of about 1. With inputs in the "
         "hundreds the first step overshoots, outputs saturate and relu units die. A column of 70 to 75 looks like a "
         "constant, and so do inputs of thousandths; a narrow column next to a wide one has no influence.",
@@ -136,7 +136,7 @@ INPUT_RULES: Final[dict[str, Rule]] = {
     "nothing_varies": Rule(
         check=nothing_varies,
         severity="warn",
-        meaning="The inputs differ from sample to sample, and so do the targets.",
+        meaning="Inputs and targets must differ from sample to sample.",
         why="With the same inputs for every sample, the best that a model can do is to predict a constant. With the "
         "same target, it can do nothing else. Often a column was read wrongly.",
         example=Example(
@@ -148,7 +148,7 @@ INPUT_RULES: Final[dict[str, Rule]] = {
         check=sorted_classes,
         explains=True,
         severity="warn",
-        meaning="Samples that are sorted by class are shuffled.",
+        meaning="Samples that are sorted by class must be shuffled.",
         why="Each step then follows the gradient of one class, and undoes what the model has learned of the others.",
         example=Example(
             f"dataset:\n  name: inline\n  inputs: {_ROWS}]\n  targets: [0, 0, 0, 0, 1, 1, 1, 1]\n  task: binary\n"
@@ -160,7 +160,7 @@ INPUT_RULES: Final[dict[str, Rule]] = {
     "repeated_samples": Rule(
         check=repeated_samples,
         severity="warn",
-        meaning="Held-out samples are not training samples too.",
+        meaning="Held-out samples must not be training samples too.",
         why="A model recognizes samples that it was trained on, so its scores on them say nothing about new samples. "
         "This happens if rare samples are copied before the data are split.",
         example=Example(

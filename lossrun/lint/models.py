@@ -18,7 +18,7 @@ FEW_LEFT: Final = 2.0
 
 
 def has_hidden_layers(case: Case) -> bool:
-    """Return whether several layers have weights; of a model of the user's own it is taken for granted."""
+    """Return whether several layers have weights; this is assumed of the user's own model."""
     weighing = [row for row in layers(case.config, case.facts) if row.parameters and row.type != "batch_norm"]
     return case.config.model.is_plugin or len(weighing) > 1
 
@@ -102,7 +102,7 @@ def linear_hidden(case: Case) -> Iterator[Violation]:
     layers = parameters.get("hidden") or parameters.get("layers")
     if parameters.get("activation") != "none" or not layers:
         return
-    # Steps of such a size are for units that saturate.
+    # Such large steps are for units that saturate.
     high = case.optimizer is not None and case.optimizer.scales_with_gradient and case.config.learning_rate > HIGH
     activation = "sigmoid" if high else ACTIVATION.default
     yield Violation(
@@ -134,7 +134,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     "lone_last_batch": Rule(
         check=lone_last_batch,
         runnable=False,
-        meaning="With batch norm, the last batch of an epoch has more than one sample.",
+        meaning="With batch norm, the last batch of an epoch must have more than one sample.",
         why="Batch norm subtracts the mean of the batch. For one sample the result is always 0, and torch raises an "
         "error.",
         example=Example(
@@ -147,7 +147,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     "no_batch": Rule(
         check=no_batch,
         runnable=False,
-        meaning="An epoch has at least one batch.",
+        meaning="An epoch must have at least one batch.",
         why="drop_last drops a batch that is not full. If the first batch is not full, no sample is left to train on.",
         example=Example(
             "dataset: {name: synthetic_regression, samples: 100}\nloss: mse\nbatch_size: 128\ndrop_last: true",
@@ -157,7 +157,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     "never_seen": Rule(
         check=never_seen,
         severity="warn",
-        meaning="Every training sample is used.",
+        meaning="Every training sample must be used.",
         why="With shuffling, drop_last drops different samples in each epoch. Without it, it always drops the same.",
         example=Example(
             "dataset: {name: synthetic_regression, samples: 100}\nloss: mse\nbatch_size: 32\ndrop_last: true\n"
@@ -169,7 +169,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         check=same_weights,
         explains=True,
         severity="warn",
-        meaning="The units of a hidden layer have different initial weights.",
+        meaning="The units of a hidden layer must have different initial weights.",
         why="With equal weights, zeros included, all units of a layer compute the same value and get the same updates. "
         "A model without hidden layers may start at 0.",
         example=Example(
@@ -180,7 +180,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
     "model_shape": Rule(
         check=model_shape,
         runnable=False,
-        meaning="The model's layers fit the inputs and each other.",
+        meaning="The model's layers must fit the inputs and each other.",
         why="Convolutions need images, and every pool and kernel makes the image smaller until nothing is left.",
         example=Example(
             "dataset: synthetic_classification\nloss: cross_entropy\nmodel: cnn",
@@ -191,7 +191,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         check=linear_hidden,
         explains=True,
         severity="warn",
-        meaning="Hidden layers have an activation.",
+        meaning="Hidden layers must have an activation.",
         why="Without one, a deep network is a linear model with more weights: it cannot learn anything curved, and its "
         "products of weights grow faster.",
         example=Example(
@@ -203,7 +203,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         check=strong_dropout,
         explains=True,
         severity="warn",
-        meaning="Dropout leaves every layer enough units.",
+        meaning="Dropout must leave enough units in every layer.",
         why="Half of 2 units is 1, and in a quarter of the steps none: then nothing that the layers below know reaches "
         "the output. Dropout is made for layers of dozens of units.",
         example=Example(

@@ -226,7 +226,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "loss_task": Rule(
         check=loss_task,
         runnable=False,
-        meaning="The loss is for the kind of targets that the dataset has.",
+        meaning="The loss must be made for the dataset's kind of targets.",
         why="Each loss compares outputs with one kind of target: a number, one of two classes, one of several classes, "
         "or several labels. It has no meaning for another kind.",
         example=Example(
@@ -237,7 +237,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "double_activation": Rule(
         check=double_activation,
         explains=True,
-        meaning="A sigmoid or softmax is applied once: by the model, or by the loss to logits.",
+        meaning="A sigmoid or softmax must be applied once: by the model, or by the loss to logits.",
         why="from_logits: true means that the model has no activation. If it is applied twice, probabilities stay "
         "between 0.5 and 0.73 (sigmoid) or nearly equal (softmax): training seems to work, but the loss stays high.",
         example=Example(
@@ -250,7 +250,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "needless_log_softmax": Rule(
         check=needless_log_softmax,
         severity="warn",
-        meaning="The loss does not apply log_softmax again.",
+        meaning="The loss must not apply log_softmax again.",
         why="The second log_softmax has no effect. But the config seems to assume another loss, and with softmax "
         "instead of log_softmax that would be a real mistake.",
         example=Example(
@@ -261,7 +261,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "missing_activation": Rule(
         check=missing_activation,
         explains=True,
-        meaning="A loss for probabilities, or for log-probabilities, gets them from the model.",
+        meaning="A loss for probabilities or log-probabilities must get them from the model.",
         why="Logits that are read as probabilities are clipped to [0, 1]: most outputs then have no gradient.",
         example=Example(
             "dataset: synthetic_classification\nmodel: {name: mlp, output: logits}\n"
@@ -273,7 +273,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "margin_on_probabilities": Rule(
         check=margin_on_probabilities,
         explains=True,
-        meaning="Hinge and margin losses get logits, not probabilities.",
+        meaning="Hinge and margin losses must get logits, not probabilities.",
         why="Between 0 and 1, no output can exceed another by more than the margin. So the loss never becomes 0 for "
         "samples that are right, which is its purpose.",
         example=Example(
@@ -284,7 +284,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "output_shape": Rule(
         check=output_shape,
         explains=True,
-        meaning="The last layer can output the targets: the same number and range, exclusive or not.",
+        meaning="The last layer must be able to output the targets: their number and range, exclusive or not.",
         why="A softmax over one output is always 1. Sigmoids of exclusive classes do not add up to 1, and a softmax "
         "allows only one true label where there are several. A sigmoid never outputs 9.",
         example=Example(
@@ -296,7 +296,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     ),
     "negative_mean": Rule(
         check=negative_mean,
-        meaning="A loss that takes the logarithm of outputs gets outputs above 0.",
+        meaning="A loss that takes the logarithm of outputs must get outputs above 0.",
         why="The logarithm of a negative number is NaN, so the run diverges in its first step. Keras' Poisson works "
         "like this and needs a last layer that is never negative.",
         example=Example(

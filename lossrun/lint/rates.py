@@ -78,7 +78,7 @@ def unusual_rate(case: Case) -> Iterator[Violation]:
     # A rate that is high elsewhere is not high where a step hardly moves the outputs.
     moved = outputs_move(case, case.config.learning_rate) if case.optimizer.bounded_steps else None
     if most < low or (least > high and (moved is None or moved > FAR_IN_A_STEP)):
-        # Steps of one size that are too large need not be far smaller to be small enough.
+        # If the steps have a bounded size, a slightly smaller rate is small enough.
         usual = f"{high / 10 if case.optimizer.bounded_steps and most > high else sqrt(low * high):.0e}"
         yield Violation(
             ("learning_rate",),
@@ -164,7 +164,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
         check=reduction_rate,
         explains=True,
         severity="warn",
-        meaning="The learning rate fits the reduction of the loss, if the optimizer's steps grow with the loss.",
+        meaning="The learning rate must suit the reduction of the loss, if the optimizer's steps grow with the loss.",
         why="A sum over a batch of 32 has 32 times the gradient of the mean, so sgd needs 1/32 of the learning rate. "
         "Adam and similar optimizers divide by the gradient's size, so it makes no difference to them.",
         example=Example(
@@ -176,7 +176,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
         check=unusual_rate,
         explains=True,
         severity="warn",
-        meaning="The learning rate is in the usual range for the optimizer.",
+        meaning="The learning rate must be in the usual range for the optimizer.",
         why="Usual rates depend on the optimizer: 0.1 is usual for sgd, but diverges with adam; 0.001 is usual for "
         "adam, but changes nothing with adadelta.",
         example=Example(
@@ -188,7 +188,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
         check=momentum_rate,
         explains=True,
         severity="warn",
-        meaning="A momentum near 1 has a small learning rate.",
+        meaning="A momentum near 1 needs a small learning rate.",
         why="Steps in the same direction grow to 1 / (1 - momentum) times their size: 10 times at 0.9, 100 times at "
         "0.99.",
         example=Example(
@@ -199,7 +199,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
     "nesterov": Rule(
         check=nesterov,
         runnable=False,
-        meaning="Nesterov momentum has a momentum above 0 and no dampening.",
+        meaning="Nesterov momentum needs a momentum above 0 and no dampening.",
         why="Nesterov momentum looks ahead along the momentum. Without it, or with dampening, torch raises an error.",
         example=Example(
             f"{_BLOBS}optimizer: {{name: sgd, nesterov: true}}\nlearning_rate: 0.1",
@@ -209,7 +209,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
     "contradiction": Rule(
         check=contradiction,
         runnable=False,
-        meaning="The parameters of an optimizer or a schedule agree with each other.",
+        meaning="The parameters of an optimizer or a schedule must agree with each other.",
         why="Each parameter may be valid, but the combination impossible, such as one number where two are needed.",
         example=Example(
             f"{_BLOBS}optimizer: {{name: adam, betas: [0.9]}}\nlearning_rate: 0.001",
@@ -220,7 +220,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
         check=noisy_signs,
         explains=True,
         severity="warn",
-        meaning="An optimizer for the gradient of all samples has batch_size: full.",
+        meaning="An optimizer for the gradient of all samples needs batch_size: full.",
         why="rprop makes a step longer while the sign of the gradient stays the same. From batch to batch signs "
         "change by chance, and the steps shrink to 0.",
         example=Example(

@@ -46,7 +46,7 @@ class Case:
 
     @property
     def takes_standardize(self) -> bool:
-        """Whether the dataset has the key `standardize`, which a dataset of the user's own has not."""
+        """Whether the dataset has the key `standardize`, which the user's own dataset does not have."""
         return "standardize" in self.config.dataset.parameters
 
     @property
@@ -85,7 +85,7 @@ class Rule:
 
     Attributes:
         check: Yields the violations.
-        meaning: What a config that follows the rule is like.
+        meaning: What the rule demands.
         why: What happens if it is broken.
         runnable: Whether a config that breaks it can still be run, for example to show the mistake to a class.
         explains: Whether breaking it explains that a run does not learn.

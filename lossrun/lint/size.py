@@ -226,7 +226,7 @@ def _state_copies(config: Config) -> int:
 
 
 def _may_be_bytes(config: Config) -> bool:
-    """Return whether inputs may take one byte each; nobody knows of a dataset of the user's own."""
+    """Return whether inputs may take one byte each; unknown, and so possible, for the user's own dataset."""
     if config.dataset.is_plugin:
         return True
     declared = get("dataset", config.dataset.name)

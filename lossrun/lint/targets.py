@@ -11,7 +11,7 @@ FAR_FOR_A_LIKELIHOOD: Final = 100.0
 FAR: Final = 1e4
 # Targets below this are smaller than the outputs of a network that has learned nothing.
 TINY: Final = 0.01
-# The most whole numbers that are taken for classes, where the loss is one of probabilities.
+# The most whole numbers that are considered classes, if the loss is for probabilities.
 MOST_CLASSES: Final = 20
 SHOWN: Final = 5  # names of classes in a message
 
@@ -191,7 +191,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "target_range": Rule(
         check=target_range,
         explains=True,
-        meaning="The loss is defined for the values of the targets.",
+        meaning="The loss must be defined for the values of the targets.",
         why="The logarithm of a negative number does not exist. For a target above 1, a cross-entropy gets lower the "
         "worse the output is: it falls below 0 and training follows it.",
         example=Example(
@@ -202,7 +202,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "zero_target": Rule(
         check=zero_target,
         explains=True,
-        meaning="A loss relative to the target has no target of 0.",
+        meaning="A loss relative to the target must have no target of 0.",
         why="The error is divided by the target. A target of 0, or one standardized to about 0, counts more than all "
         "other samples together.",
         example=Example(
@@ -213,7 +213,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
         check=targets_across_zero,
         explains=True,
         severity="warn",
-        meaning="A loss relative to the target has targets on one side of 0.",
+        meaning="A loss relative to the target must have targets on one side of 0.",
         why="Targets on both sides of 0 come close to it. There, the same error is 1000 %, and elsewhere 1 %.",
         example=Example(
             f"{_GROWING}[-3.5, 0.1, 2.5, 7.0]}}\nloss: mape", f"{_GROWING}[-3.5, 0.1, 2.5, 7.0]}}\nloss: mae"
@@ -221,7 +221,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     ),
     "few_targets": Rule(
         check=few_targets,
-        meaning="A loss that compares directions has vectors as targets.",
+        meaning="A loss that compares directions must have vectors as targets.",
         why="The direction of a single number is its sign: every output with the right sign is perfect, however far "
         "off.",
         example=Example(
@@ -232,7 +232,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
         check=unscaled_targets,
         explains=True,
         severity="warn",
-        meaning="Large and tiny targets are standardized.",
+        meaning="Large and tiny targets must be standardized.",
         why="Outputs start near 0, but not within thousandths of it. With targets in the ten "
         "thousands, squared errors are in the hundred millions: sgd diverges, and Adam needs thousands of steps to get "
         "there.",
@@ -245,7 +245,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "missing_class": Rule(
         check=missing_class,
         severity="warn",
-        meaning="Every class occurs in the training, validation, and test data.",
+        meaning="Every class must occur in the training, validation, and test data.",
         why="A class without a training sample cannot be learned. A class without a held-out sample is not scored: "
         "accuracy and losses only measure the other classes, and precision, recall, macro_f1, auc, and "
         "average_precision are means over the classes that occur, or NaN if there is only one. A model that never "
@@ -260,7 +260,7 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "zero_loss": Rule(
         check=zero_loss,
         explains=True,
-        meaning="A loss with two parts has at least one with a weight above 0.",
+        meaning="A loss with two parts must have at least one with a weight above 0.",
         why="With both weights 0, the loss is the same for all outputs and has no gradient.",
         example=Example(
             "dataset: synthetic_classification\nloss: {name: symmetric_cross_entropy, alpha: 0, beta: 0}",

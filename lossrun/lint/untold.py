@@ -1,4 +1,4 @@
-"""Find what no rule can check without torch: then the config has to be tried on a batch."""
+"""Find what no rule can check without torch, so that the config has to be tried on a batch."""
 
 from collections.abc import Collection
 from math import sqrt
@@ -21,7 +21,7 @@ TINY: Final = 1e-15
 
 
 def only_torch_tells(config: Config, facts: DataFacts, data: Collection[Data]) -> list[str]:
-    """Return what has to be tried on a batch before it is known whether the config trains.
+    """Return the parts of a config that have to be tried on a batch before it is known whether it trains.
 
     Args:
         data: The data of each split.

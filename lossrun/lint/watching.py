@@ -66,7 +66,7 @@ def _never_a_number(metric: str, case: Case) -> str:
 
 
 def watched_mode(case: Case) -> Iterator[Violation]:
-    """Find a mode that takes the worst value for the best."""
+    """Find a mode that treats the worst value as the best."""
     known = columns(case.facts)
     for path, metric, mode in _watched(case.config):
         if metric in known and mode != goal(metric):
@@ -145,8 +145,8 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     "watched_metric": Rule(
         check=watched_metric,
         runnable=False,
-        meaning="The metric that chooses the best epoch, stops early, or lowers the learning rate is a column of the "
-        "history.",
+        meaning="The metric that chooses the best epoch, stops early, or lowers the learning rate must be a column of "
+        "the history.",
         why="Otherwise there are no values to choose by. A regression has no accuracy, and a margin loss no "
         "probabilities.",
         example=Example(
@@ -156,7 +156,7 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     ),
     "watched_mode": Rule(
         check=watched_mode,
-        meaning="Higher is better for an accuracy, and lower for a loss.",
+        meaning="The mode must suit the metric: max for an accuracy, min for a loss.",
         why="With the wrong mode, the worst epoch is kept as the best, or training stops while it improves.",
         example=Example(
             "dataset: synthetic_classification\nloss: cross_entropy\nbest: {metric: val_accuracy, mode: min}",
@@ -166,7 +166,7 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     "watched_validation": Rule(
         check=watched_validation,
         runnable=False,
-        meaning="A metric of the validation data has validation data.",
+        meaning="A metric of the validation data needs validation data.",
         why="Without validation data there are no val_ columns.",
         example=Example(
             "dataset: {name: synthetic_regression, validation: 0}\nloss: mse\nearly_stopping: {metric: val_loss}",
@@ -176,7 +176,7 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
     "compared_metric": Rule(
         check=compared_metric,
         runnable=False,
-        meaning="The metric that decides comparisons is one of the task's metrics.",
+        meaning="The metric that decides comparisons must be one of the task's metrics.",
         why="Runs are compared by metrics that all runs of a task have, whatever their loss.",
         example=Example(
             "dataset: synthetic_regression\nloss: mse\ncompare_on: accuracy",

@@ -1,4 +1,4 @@
-"""Check what counts in a loss: weights of classes and samples, and ignored classes."""
+"""Check which samples count in a loss: weights of classes and samples, and ignored classes."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -109,7 +109,7 @@ def nothing_counts(case: Case) -> Iterator[Violation]:
 def ignored_class(case: Case) -> Iterator[Violation]:
     """Find an ignored label that the data do not have."""
     ignored, facts = ignored_label(case.config.loss), case.facts
-    # PyTorch's default, which is no label in most data.
+    # PyTorch's default, which is not a label in most data.
     if ignored is None or ignored == _NO_LABEL or facts.task != "multiclass" or facts.void:
         return
     if facts.class_of(ignored) is None:
@@ -165,7 +165,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "class_weights": Rule(
         check=class_weights,
         runnable=False,
-        meaning="There is one weight for each class.",
+        meaning="There must be one weight for each class.",
         why="A weight without a class, or a class without a weight, is a mistake. The balanced weight of a class "
         "without samples would be infinite.",
         example=Example(
@@ -177,7 +177,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "nothing_counts": Rule(
         check=nothing_counts,
         explains=True,
-        meaning="At least one training sample counts in the loss.",
+        meaning="At least one training sample must count in the loss.",
         why="If every sample is ignored or has weight 0, the loss and its gradient are 0 and nothing is learned.",
         example=Example(
             f"{_FEW}\nloss: {{name: cross_entropy, class_weights: [0, 1], ignore_index: 1}}",
@@ -187,7 +187,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "ignored_class": Rule(
         check=ignored_class,
         severity="warn",
-        meaning="The label to ignore is a label of the data.",
+        meaning="The label to ignore must be a label of the data.",
         why="ignore_index is a label as the data write it. If no sample has it, nothing is ignored.",
         example=Example(
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 255}",
@@ -197,7 +197,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
     "weights_cancel": Rule(
         check=weights_cancel,
         severity="warn",
-        meaning="A batch's weighted loss is divided by the weights of several samples.",
+        meaning="A weighted loss must be averaged over more than one sample.",
         why="PyTorch's weighted mean divides by the sum of the weights in the batch. In a batch of one sample the "
         "weight cancels: every step is the step of an unweighted loss.",
         example=Example(

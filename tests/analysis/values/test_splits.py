@@ -83,7 +83,7 @@ def test_no_sentence_speaks_of_this_split_where_there_are_several(made):
     text = json.dumps([block if isinstance(block, list) else [block.title, block.note] for block in
                        blocks(comparison, curves=True)])  # fmt: skip
     assert "this split" not in text
-    assert "new data from the same source, assuming that chance in the test items outweighs chance in the" in text
+    assert "new data from the same source, if chance in the test items outweighs chance in the" in text
     assert "1/8 + 0.11 (Nadeau and Bengio 2003)" in text
     assert "better on 8 of 8 splits" in text
     assert "over seeds on different splits" in text
@@ -95,7 +95,7 @@ def test_with_an_official_test_set_only_the_training_data_are_drawn(made):
     a, b = made("a", WORSE, data=data[0]), made("b", BETTER, rate=0.2, data=data[1])
     comparison = compare([a, b], "val_rmse")
     said = basis(comparison)
-    assert "these held-out data, these splits' training sets, no other data" in said[0]
+    assert "only for these held-out data and training sets, not for other data" in said[0]
     # The splits are draws from the same samples: Student's interval, whatever the size of the held-out part.
     difference = comparison.verdicts[0].difference
     half = half_width([y - x for x, y in zip(WORSE, BETTER, strict=True)], 0)
