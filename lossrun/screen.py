@@ -1,4 +1,4 @@
-"""Show a run in progress on a terminal: where training meets the reports."""
+"""Show a run in progress on a terminal. This module connects training with the reports."""
 
 import os
 from collections import deque
@@ -179,7 +179,7 @@ def still_better(best: Best, recent: Sequence[EpochRecord]) -> bool:
 
 
 def _ending(session: Session, finished: RunFinished, *, still_better: bool) -> None:
-    """Show the result, and what to type next."""
+    """Show the result and the next commands."""
     config, run = session.config, session.run.path
     remark = constant_remark(recorded.load(run))
     # If a seed reached the last epoch, early stopping did not end the run.

@@ -75,7 +75,7 @@ def best_weights(run: RecordedRun) -> dict[int, dict[str, float]]:
             return {}
         if not every or any(_parameters(path) > MOST_PARAMETERS for path in every):
             return {}
-        # Only now, with numbers to show, is numpy worth its time.
+        # Importing numpy takes a while, so it waits until there are numbers to show.
         from lossrun.records import best_weights as stored
 
         found = stored.of_run(files, run.ledger, None if finished else _newest(files, run))

@@ -1,4 +1,4 @@
-"""Load the samples behind a run's predictions, if they are at hand and unchanged. Nothing is downloaded."""
+"""Load the samples of a run's predictions, if they are available and unchanged. Nothing is downloaded."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,7 +27,7 @@ class HeldOutData:
         self._loaded: dict[str, Data | None] = {}
 
     def classes(self, run: RecordedRun) -> tuple[str, ...]:
-        """Return the names of the classes; () if they are not at hand."""
+        """Return the names of the classes; () if they are not available."""
         name = run.config["dataset"]["name"]
         if name in IMAGE_SETS:
             return IMAGE_SETS[name].classes
@@ -45,8 +45,8 @@ class HeldOutData:
             ids: The rows of the samples in the data source.
 
         Returns:
-            {id: uint8 (H, W) or (H, W, 3)}; empty if the data are not at hand, are not images, or are not the data that
-                the run was scored on.
+            {id: uint8 (H, W) or (H, W, 3)}; empty if the data are not available, are not images, or are not the data
+                that the run was scored on.
         """
         data = self._data(run)
         found = {"validation": data.validation, "test": data.test}.get(part) if data else None

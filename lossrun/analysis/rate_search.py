@@ -19,8 +19,8 @@ from lossrun.analysis.sweeps.tuned_range import as_error, working_range
 from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.readings import Spread
 
-# How far from the best rate the suggestion may be, as a factor. The best one of a flat range is best by chance, and the
-# middle of a range that falls to one side is not as good as can be.
+# How far from the best rate the suggestion may be, as a factor. In a flat range the best rate is best by chance, and in
+# a range that falls to one side the middle is worse than the best.
 MOST_AWAY: Final = 2.0
 # The share of the longest trainings that the rounds before the last one take.
 SHARES: Final = (1 / 9, 1 / 3, 1)
@@ -29,7 +29,7 @@ FACTORS: Final = (10**0.5, 10**0.5, 10**0.25)
 # Where each round looks: powers of its factor, times the middle of what worked in the round before. There are more
 # below the middle than above, because the best rate falls as training gets longer.
 AROUND: Final = (range(0), range(-3, 2), range(-2, 2))
-MOST_BEYOND: Final = 4  # rates that a round adds where its smallest or its largest one works
+MOST_BEYOND: Final = 4  # rates that a round adds if its smallest or its largest one works
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,9 @@ def _tried(train: Train, rates: Sequence[float], steps: int) -> list[RateTry]:
 
 
 def _widened(train: Train, tries: list[RateTry], steps: int, factor: float, goal: Goal) -> list[RateTry]:
-    """Try further rates while the smallest or the largest one tried works, or while no rate has a score.
+    """Try further rates as long as the smallest or the largest one tried works, or no rate has a score.
 
-    Where both work, the better end is widened first.
+    If both work, the better end is extended first.
     """
     for _ in range(MOST_BEYOND):
         works = working(tries, goal)
@@ -163,8 +163,8 @@ def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
 def search_curves(found: RateSearch) -> Sensitivity:
     """Return the score against the rate, one line for each round.
 
-    The smallest rate hardly trains at all. A score that is worse than its score has no point: it only says that the
-    rate is too large, and would flatten the rest of the curve.
+    The smallest rate hardly trains at all. Scores worse than its score are not drawn: they only show that the rate is
+    too large, and would flatten the rest of the curve.
     """
     lines = []
     for number, one in enumerate(found.rounds):

@@ -96,7 +96,7 @@ def report_data(
 
     Args:
         about: Which data the runs have, if a sweep has several.
-        configs: {directory: config} of runs that were trained with another config than they are compared by.
+        configs: {directory: config} of runs that are compared under a config other than the one they were trained with.
     """
     groups = on_shared_seeds(grouped(runs))
     indices = [EpochIndex(group.run) for group in groups]

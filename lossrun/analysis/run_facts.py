@@ -1,4 +1,4 @@
-"""Collect what `show` says about one run."""
+"""Collect what `show` prints about one run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ class ShownMetric:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Everything that `show` says.
+    """Everything that `show` prints.
 
     Attributes:
         seconds: The wall time of all finished epochs, for all seeds together.

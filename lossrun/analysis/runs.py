@@ -1,4 +1,4 @@
-"""Collect what `ls` says about runs, one line each."""
+"""Collect what `ls` prints about runs, one line each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

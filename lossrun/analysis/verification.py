@@ -1,4 +1,4 @@
-"""What `verify` checks about a run, and what its files tell by themselves.
+"""List the checks of `verify`, and make those that need only the run's files.
 
 `training/starting/replaying.py` trains again.
 """
@@ -26,7 +26,7 @@ class Check:
     """One thing that was checked.
 
     Attributes:
-        what: A file, or a stretch of the training.
+        what: A file, or a part of the training.
         problem: What does not match; "" if everything does.
         text: What was compared.
     """
@@ -149,7 +149,7 @@ def _gap(run: RecordedRun) -> str:
 
 
 def _broken_change(run: RecordedRun) -> str:
-    """Return which change in the ledger does not fit what was before it, or what came out of it."""
+    """Name a change in the ledger that does not fit the config before it, or the config after it."""
     config = ledger.recorded_config(run.ledger)
     if config is None:
         return ""
@@ -165,14 +165,14 @@ def _broken_change(run: RecordedRun) -> str:
         config = ledger.effective_config(config, [event])
         if isinstance(event.get("config"), dict):
             changed = differences(config, event["config"])
-            # What was left to lossrun is written as it was resolved.
+            # Settings that were left to lossrun are recorded with their resolved values.
             if wrong := [key for key, (old, _) in changed.items() if old != "auto"]:
                 return f"line {number}: {', '.join(wrong)} is not what the changes lead to"
     return ""
 
 
 def _wrong_best(run: RecordedRun, finished: Mapping[str, Any]) -> str:
-    """Return which seed's best epoch is not the best one of its history."""
+    """Name a seed whose best epoch is not the best one of its history."""
     metric, mode = run.config["best"]["metric"], run.config["best"].get("mode")
     if any(key.startswith("best") for event in run.ledger for key in event.get("changes", ())):
         return ""

@@ -89,7 +89,7 @@ def export(
 ) -> list[Path]:
     """Write a run's model or history for other programs, and return the files written.
 
-    What the command line notes is a UserWarning.
+    Notes of the command line become UserWarnings.
 
     Args:
         formats: safetensors, torch, onnx, csv, or tensorboard.
@@ -115,7 +115,7 @@ def verify(
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
 ) -> Verified:
-    """Check that a run is what it says it is, as `lossrun verify` does. The run itself does not change.
+    """Check that a run matches its records, as `lossrun verify` does. The run itself does not change.
 
     Args:
         whole: Whether to train the whole run again, not only the steps between its last two checkpoints.

@@ -1,6 +1,6 @@
-"""What the functions return, with methods for a notebook.
+"""The results of the functions, with methods for a notebook.
 
-A result shows itself as the command prints it, by `print` and as the value of a cell; a run is shown in one line.
+`print`, and a notebook cell, show a result as the command prints it; a run is shown in one line.
 """
 
 import math
@@ -55,7 +55,7 @@ class RunHistory(History):
 
 
 def with_methods(kind: Callable[..., Result], found: Any, **more: Any) -> Result:
-    """Return what was found as the class that adds methods to its own."""
+    """Return a result as an instance of the subclass that adds methods."""
     return kind(**{field.name: getattr(found, field.name) for field in fields(found)} | more)
 
 
@@ -135,7 +135,7 @@ class DatasetComparison(AcrossDatasets):
     """The result of `compare(..., by="dataset")`.
 
     Attributes:
-        methods: What is compared, the baseline first; `datasets`: over what.
+        methods: The compared methods, the baseline first; `datasets`: the datasets.
         values: For each dataset, each method's mean over its seeds, by `metric`; `ranks`: its rank, 1 for the best.
         mean_ranks: Each method's mean rank over the datasets.
         against: Every other method against the baseline, by signed ranks.
@@ -167,7 +167,7 @@ class Sweep(SweepResult):
 
     @property
     def comparison(self) -> Comparison | None:
-        """The final runs compared; None for fewer than two, and where they do not share their held-out data."""
+        """The comparison of the final runs; None for fewer than two, or if they do not share their held-out data."""
         found = self.boards[0].comparison if len(self.boards) == 1 else None
         return None if found is None else with_methods(Comparison, found)
 

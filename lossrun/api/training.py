@@ -39,7 +39,7 @@ def train(
 ) -> Run:
     """Train a config and return the finished run, as `load` reads it.
 
-    What the command line notes and warns of, about the config, its data and the epochs, is a UserWarning.
+    Notes and warnings of the command line, about the config, its data and the epochs, are UserWarnings.
 
     Args:
         config: A config file, the name of a packaged config, or a mapping.
@@ -51,7 +51,7 @@ def train(
         ConfigError: If the config has mistakes; all of them at once.
         DataError: If the data are missing or do not fit.
         DivergedError: If training diverged.
-        LossrunError: For anything else that lossrun knows. Ctrl-C raises KeyboardInterrupt; the last checkpoint stays.
+        LossrunError: For any other expected error. Ctrl-C raises KeyboardInterrupt; the last checkpoint stays.
     """
     require_one_process(
         "lossrun.train trains in one process", f"`torchrun -m {command('train', 'CONFIG')}` trains in several"
@@ -81,8 +81,8 @@ def resume(
 ) -> Run:
     """Continue a run from its newest checkpoint that can be trusted.
 
-    A finished run without changes is returned as it is. What the command line notes and warns of, such as a skipped
-    checkpoint or a jump of the learning rate, is a UserWarning.
+    A finished run without changes is returned unchanged. Notes and warnings of the command line, such as a skipped
+    checkpoint or a jump of the learning rate, are UserWarnings.
 
     Args:
         run: A run, as for `load`.
@@ -120,7 +120,7 @@ def resume(
 
 
 def _run(session: "Session") -> None:
-    """Train to the end. What the screen notes is a UserWarning."""
+    """Train to the end. Notes of the screen become UserWarnings."""
     from lossrun.training.events import EpochRecord
     from lossrun.training.loop import train as run_loop
 
@@ -131,7 +131,7 @@ def _run(session: "Session") -> None:
 
 
 def _told(experiment: Experiment) -> tuple[str, ...]:
-    """Return what the screen tells about the config and its data before the first epoch.
+    """Return what the screen shows about the config and its data before the first epoch.
 
     The user's own modules are read for it, so `prepare` has to load them first.
     """

@@ -1,4 +1,4 @@
-"""Proving that a run is what it says it is."""
+"""Prove that a run matches its records."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,12 +23,12 @@ def verify(
     runs_dir: RunsDir = DEFAULT_RUNS,
     data_dir: DataDir = None,
 ) -> None:
-    """Check that RUN is what it says it is: every digest, and its last steps trained again, bit for bit.
+    """Check that RUN matches its records: compare every digest, and train its last steps again, bit for bit.
 
-    The files are held against their digests, the history is checked for gaps, and the changes in the ledger are
+    The files are compared with their digests, the history is checked for gaps, and the changes in the ledger are
     replayed. Then the steps between the last two checkpoints are trained again in a temporary folder, and every number
-    is compared. The run itself does not change. Exit code 4 if anything differs; where this machine or its versions are
-    not those of the run, the message names the difference.
+    is compared. The run itself does not change. The exit code is 4 if anything differs. If the run was trained on
+    another machine or with other versions, the message names the difference.
     """
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.verification import print_verification, verification_as_json
@@ -44,4 +44,4 @@ def verify(
     else:
         print_verification(stdout(), found)
     if not found.passed:
-        raise RunError(*(f"{found.run} is not what it says it is: {text}" for text in found.problems))
+        raise RunError(*(f"{found.run} does not match its records: {text}" for text in found.problems))

@@ -1,1 +1,1 @@
-"""Several processes that train one run together."""
+"""Train one run in several processes."""

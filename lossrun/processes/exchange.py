@@ -1,10 +1,10 @@
-"""The processes that train one run together, as `torchrun` starts them: what they exchange, and how they leave.
+"""Connect the processes that train one run together, as `torchrun` starts them, and let them exit together.
 
 The first process leads: it alone decides, writes and prints. The others follow (`leading.py`). A process that leaves
-writes the reason into a store that all of them share, and then closes its connections. Whoever waits for it notices
-that, and reads the store.
+writes the reason into a store that all processes share, and then closes its connections. A process that waits for it
+notices the closed connection and reads the store.
 
-torch is imported inside the functions, because a mistake in a config is told before torch is needed.
+torch is imported inside the functions, because mistakes in a config are reported before torch is needed.
 """
 
 import json
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-CHECKED_EVERY: Final = 0.05  # seconds between looks into the store
-# Seconds in which a process that leaves in order has said why.
+CHECKED_EVERY: Final = 0.05  # seconds between reads of the store
+# Seconds within which a process that leaves normally has given its reason.
 LAST_WORDS: Final = 1.0
 # Seconds that a follower waits for the leader to leave, once something is wrong.
 PATIENCE: Final = 10.0
@@ -44,7 +44,7 @@ LONGEST_WAIT: Final = timedelta(hours=2)
 
 
 class LeaderLeftError(Exception):
-    """In a follower: the leader has left, with this exit code, and has said what there was to say."""
+    """Raised in a follower: the leader has left, with this exit code, and has printed its messages."""
 
     def __init__(self, code: int) -> None:
         self.code = code
@@ -58,7 +58,7 @@ class Processes:
     Attributes:
         rank: This one, from 0.
         count: How many there are.
-        local_rank: This one among those on this machine: the number of its GPU.
+        local_rank: The number of this process on its machine, which is also the number of its GPU.
         store: Texts by key, which all processes share.
     """
 
@@ -79,7 +79,7 @@ class Processes:
     def meet(self, device: "torch.device") -> None:
         """Wait until every process is ready to train, and connect them.
 
-        Raises in the leader what is wrong with another process, and `LeaderLeftError` in a follower.
+        Raises another process's error in the leader, and `LeaderLeftError` in a follower.
         """
         import torch.distributed as dist
         from torch.distributed.distributed_c10d import PrefixStore
@@ -96,7 +96,7 @@ class Processes:
                 self._raise_left()
                 time.sleep(CHECKED_EVERY)
             _ignore_signals()
-        # What the leader tells goes through gloo even if tensors are on GPUs, so that no step waits for a device.
+        # The leader's commands go through gloo even if tensors are on GPUs, so that no step waits for a device.
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         with self._exchange():
             dist.init_process_group(
@@ -161,7 +161,7 @@ class Processes:
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
-        """Turn what torch raises when a process is gone into what that process has said."""
+        """Replace torch's error for a lost process by the reason that the process gave."""
         try:
             yield
         except RuntimeError as error:
@@ -185,7 +185,7 @@ class Processes:
         ) from error
 
     def _raise_problem(self) -> None:
-        """Raises what another process has said to be wrong with it, if any has."""
+        """Raise the error that another process has reported, if there is one."""
         for rank in range(1, self.count):
             if self.store.check([f"problem/{rank}"]):
                 said = json.loads(self.store.get(f"problem/{rank}"))
@@ -202,13 +202,13 @@ class Processes:
 
     def leave(self, code: int) -> None:
         """End as the leader: tell the others, and close all connections."""
-        # torchrun ends the other processes as soon as one has failed; there may still be something to print.
+        # torchrun ends the other processes as soon as one fails, possibly before the leader has printed everything.
         _ignore_signals()
         with suppress(*_store_is_gone()):
             self.store.set("left", str(code))
         self._close(failed=bool(code))
         if not _keeps_store():
-            # The store ends with this process, so the others must have read it before.
+            # The store ends with this process, so the others must read it before.
             until = time.monotonic() + LAST_WORDS
             with suppress(*_store_is_gone()):
                 while self.store.add("gone", 0) < self.count - 1 and time.monotonic() < until:
@@ -234,10 +234,10 @@ class Processes:
         self._close(failed=bool(code))
 
     def tells_of_the_leader(self) -> bool:
-        """Return whether this follower is the one to say that the leader is gone."""
+        """Return whether this follower has to report that the leader is lost."""
         try:
             return bool(self.store.add("told", 1) == 1)
-        except _store_is_gone():  # the store went with the leader
+        except _store_is_gone():  # the store was lost with the leader
             return True
 
     def _close(self, *, failed: bool) -> None:
@@ -255,7 +255,7 @@ class Processes:
 
 
 def _ignore_signals() -> None:
-    """Let this process end in order, and by itself, from now on."""
+    """Ignore signals from now on, so that this process exits by itself and the launcher does not end it."""
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):
             if hasattr(signal, name):
@@ -263,7 +263,7 @@ def _ignore_signals() -> None:
 
 
 def _store_is_gone() -> tuple[type[Exception], ...]:
-    """Return what torch raises where the store cannot be reached."""
+    """Return the errors that torch raises if the store cannot be reached."""
     from torch.distributed import DistNetworkError, DistStoreError
 
     return DistNetworkError, DistStoreError

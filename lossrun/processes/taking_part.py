@@ -1,6 +1,6 @@
-"""How this process takes part in a run of several processes: it meets the others, leads or follows, and leaves.
+"""Take part in a run of several processes: connect to the others, lead or follow, and exit.
 
-A follower is silent, and leaves when the leader has left, with its exit code.
+A follower prints nothing, and exits after the leader, with the leader's exit code.
 """
 
 import os
@@ -13,14 +13,14 @@ from typing import Final
 from lossrun.errors import LostProcessError, UsageError
 from lossrun.processes.exchange import LeaderLeftError, Processes
 
-# What torchrun tells each process; any other launcher that does so will do.
+# Variables that torchrun sets for each process; any launcher that sets them works.
 VARIABLES: Final = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 _current: list[Processes] = []
 
 
 def current() -> Processes | None:
-    """Return the processes of the run that this one takes part in; None where it trains alone."""
+    """Return the processes of the run that this one takes part in; None if it trains alone."""
     return _current[-1] if _current else None
 
 
@@ -54,9 +54,9 @@ def is_silent() -> bool:
 
 
 def require_one_process(what: str, instead: str) -> None:
-    """Raise UsageError where a launcher has started several processes for something that they would do several times.
+    """Raise UsageError if a launcher has started several processes for a command that must run once.
 
-    `what` does work for one process; `instead` is what to do.
+    `what`: a sentence that the command runs in one process; `instead`: what to do instead.
     """
     if _several():
         raise UsageError(f"{what}, and torchrun has started {os.environ['WORLD_SIZE']} processes; {instead}")

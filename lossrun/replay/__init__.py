@@ -1,4 +1,4 @@
-"""A step recorded once and replayed: an engine behind `Step`, without which everything works, only slower.
+"""Record a step once and replay it: an engine behind `Step`. Without it everything works, only slower.
 
 Begin with `recorded_step.py`, then `recording.py`.
 """

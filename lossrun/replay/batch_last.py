@@ -1,4 +1,4 @@
-"""Batches whose samples lie innermost in memory, so that all samples are computed side by side.
+"""Compute batches whose samples are innermost in memory, so that all samples are computed side by side.
 
 torch keeps the numbers of a sample together. With the samples innermost, products of a batch with larger weights are
 faster, softmax over a few classes takes a quarter of the time, convolutions of few channels become products

@@ -1,4 +1,4 @@
-"""Convolutions as matrix products, for networks of few channels; torch's own kernels are made for many.
+"""Compute convolutions as matrix products, for networks of few channels; torch's own kernels are made for many.
 
 A batch of images lies in memory as (height, channels, width, samples), so that all samples are computed side by side.
 Then the windows of a row of pixels are rows of one matrix, and a convolution is a product with it. A pool is a sum of

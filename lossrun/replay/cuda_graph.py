@@ -1,4 +1,4 @@
-"""A computation captured as a CUDA graph: the GPU runs all of its kernels at one call, without waiting for Python."""
+"""Capture a computation as a CUDA graph: the GPU runs all of its kernels at one call, without waiting for Python."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ class Captured:
     """A captured function. Each `replay()` computes `outputs`, what the function returned, again; see `Recording`.
 
     Capturing computes nothing, so the graph is replayed once; then the function has been run, as a recording runs it.
-    torch registers its generator with the graph, so that dropout goes on drawing.
+    torch registers its generator with the graph, so that dropout continues to draw new masks.
     """
 
     def __init__(self, function: Callable[[], Any], *, warm_up: int) -> None:

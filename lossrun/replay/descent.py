@@ -1,9 +1,9 @@
-"""Plain gradient descent on a large matrix as one product: W <- W - rate (left @ right).
+"""Compute plain gradient descent on a large matrix as one product: W <- W - rate (left @ right).
 
-The gradient of a linear layer's weights is a product as large as the weights; gradient descent reads it once and
-forgets it. If nothing else needs the gradient, it need not be written to memory: the product is subtracted from the
-weights while it is computed. 784 x 300 weights and a batch of 32 take 80 us instead of 125 for the product and 30 for
-the update; 300 x 100 weights take 17 to 25 us instead of 28 and the update.
+The gradient of a linear layer's weights is a product as large as the weights; gradient descent reads it only once. If
+nothing else needs the gradient, it need not be written to memory: the product is subtracted from the weights while it
+is computed. 784 x 300 weights and a batch of 32 take 80 us instead of 125 for the product and 30 for the update; 300 x
+100 weights take 17 to 25 us instead of 28 and the update.
 
 The norm of the gradient is needed twice in an epoch. For it the product is computed once more.
 """

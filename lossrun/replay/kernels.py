@@ -1,4 +1,4 @@
-"""A recorded call as something to call again, which writes where it wrote the first time."""
+"""Make a function of a recorded call, which writes to the same memory as the first time."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Decomposition: TypeAlias = Callable[[], Any]
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One kernel call, as it was made. Its tensors are asked for many times while a recording is compiled."""
+    """One kernel call, as it was made. Its tensors are read many times while a recording is compiled."""
 
     op: Operator
     args: tuple[Any, ...]

@@ -1,4 +1,4 @@
-"""Average pooling as sums of strided slices, because torch's own kernel takes its windows one by one.
+"""Compute average pooling as sums of strided slices, because torch's own kernel takes its windows one by one.
 
 For 128 images of 6 x 28 x 28 it takes 80 us instead of 740 forward and 200 instead of 720 backward. The sums are added
 up in another order. Results lie in memory in the order of the images.

@@ -1,4 +1,4 @@
-"""Matrix products on faster kernels than those that torch chooses.
+"""Compute matrix products with faster kernels than torch chooses.
 
 The sums are added up in another order, so results differ by about 1e-7, relatively. Times: tests/bench/README.md.
 """
@@ -72,7 +72,7 @@ def _amd_family() -> int:
 
 
 def is_large(left: Tensor, right: Tensor, least: int = LEAST_MULTIPLICATIONS) -> bool:
-    """Return whether a product is in float32, on the CPU, and has at least so many multiplications."""
+    """Return whether a product is in float32, on the CPU, and has at least `least` multiplications."""
     return (
         left.device.type == "cpu"
         and left.dtype == right.dtype == torch.float32

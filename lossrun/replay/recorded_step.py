@@ -1,4 +1,4 @@
-"""A step whose forward and backward pass, and whose update, are recorded once and then replayed.
+"""Take steps whose forward and backward pass, and whose update, are recorded once and then replayed.
 
 On the CPU a record is a list of kernel calls (`recording.Recording`), on a GPU a CUDA graph (`cuda_graph.Captured`).
 Both have `outputs` and `replay()`. Each batch size has a record of its own, because the shape of a batch is part of the

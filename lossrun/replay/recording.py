@@ -1,9 +1,9 @@
-"""A computation recorded once and replayed into the same memory: for the CPU what a CUDA graph is for a GPU.
+"""Record a computation once and replay it into the same memory: for the CPU what a CUDA graph is for a GPU.
 
 A step of a small network spends more time in autograd, in Python modules and in allocating memory than in arithmetic.
 None of that changes from one step to the next: the same kernels run on tensors of the same shapes. So the function runs
 once while every kernel call below autograd is recorded, with the tensors it reads and writes. From then on only these
-kernels are called, and each writes where it wrote the first time.
+kernels are called, and each writes to the same memory as the first time.
 
 The record leaves out views, whose memory other calls write, and constants, whose inputs never change. Memory that holds
 a result which is no longer needed is used again for later results.
@@ -30,7 +30,7 @@ Pool: TypeAlias = list[torch.UntypedStorage]
 
 
 class NotReplayableError(Exception):
-    """The function decides by values, which a replay cannot: it would repeat the decisions of the first time.
+    """The function makes decisions that depend on values; a replay would repeat the decisions of the first call.
 
     Either it reads a value back to Python, or it makes shapes that depend on values.
     """
@@ -122,10 +122,10 @@ _NOT_REPLAYABLE: Final = (
 
 
 def _cannot_be_replayed(op: Operator, args: tuple[Any, ...]) -> bool:
-    """Return whether a replay would get the call wrong.
+    """Return whether a replay of the call could be wrong.
 
-    It would where a value is read back to Python, where the shape of the result depends on values, and where the call
-    changes what a tensor is without writing to its memory.
+    It could be if a value is read back to Python, if the shape of the result depends on values, or if the call changes
+    a tensor's shape or storage without writing to its memory.
     """
     if op is torch.ops.aten.index.Tensor:
         # Indexed by numbers, the result has their shape; by a mask, as many elements as are True.
@@ -210,7 +210,7 @@ def _is_view(call: Call) -> bool:
     return bool(results) and not schema(call.op).is_mutable and {*map(storage, call.read)}.issuperset(results)
 
 
-# They provide memory without values, and a replay has its memory already.
+# These calls only allocate memory, and a replay already has its memory.
 _UNFILLED: Final = ("empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided")
 
 

@@ -1,4 +1,4 @@
-"""Tensors among nested tuples, lists and dicts, as functions and operators take and return them."""
+"""Handle tensors in nested tuples, lists and dicts, as functions and operators take and return them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def leaves(tree: Any) -> Iterator[Any]:
-    """Yield everything in the tree that is no tuple, list or dict, from left to right."""
+    """Yield every leaf of the tree, which is not a tuple, list or dict, from left to right."""
     if type(tree) in (list, tuple) or _has_fields(tree):
         for part in tree:
             yield from leaves(part)
@@ -31,7 +31,7 @@ def with_tensors(tree: Any, function: Callable[[Tensor], Tensor]) -> Any:
         return type(tree)(with_tensors(part, function) for part in tree)
     if _has_fields(tree):
         parts = [with_tensors(part, function) for part in tree]
-        # What torch returns is made of one sequence, a named tuple of its parts.
+        # torch's own named tuples are made from one sequence, other named tuples from their parts.
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     if type(tree) is dict:
         return {name: with_tensors(part, function) for name, part in tree.items()}

@@ -37,7 +37,7 @@ CSV_HEADER: Final = (
 
 
 def print_listing(listing: Listing, console: Console, *, nothing: str = "") -> None:
-    """Print a line for each run, in the listing's order, or several if the terminal is too narrow.
+    """Print a line for each run, in the listing's order; several lines if the terminal is too narrow.
 
     Args:
         nothing: What to print if there is no run.
@@ -90,7 +90,7 @@ def print_sweeps(console: Console, sweeps: Sequence[ListedSweep]) -> None:
 
 
 def print_sweep_line(sweep: ListedSweep, console: Console) -> None:
-    """Print what is known of a sweep whose runs follow."""
+    """Print the state of a sweep, whose runs are printed below."""
     left = sweep.planned - sweep.ended
     cells = f"{sweep.ended} of {sweep.planned} cells have ended" if left else f"all {sweep.planned} cells have ended"
     print_line(console, f"{sweep.name}: {sweep.status}, {cells}, over {', '.join(sweep.keys)}", style="bold")

@@ -28,7 +28,7 @@ MOST_CELLS_LISTED: Final = 60
 def print_plan(
     console: Console, cells: Sequence[PlannedCell], final_seeds: Sequence[int], *, tunes: bool, later: str = ""
 ) -> None:
-    """Print the cells that would be run, one row each. `later`: what is planned on the way."""
+    """Print the cells that would be run, one row each. `later`: cells that are planned later."""
     shown = cells[:MOST_CELLS_LISTED]
     table = TextTable(
         "",
@@ -109,7 +109,7 @@ def _print_tuning(
     if names is not None:
         note(console, "--all shows how each pair was tuned, its tuning curve, and the intervals")
     elif not everything and curve_table(tuning, sign):
-        note(console, "--all shows what the best of so many values can be expected to reach")
+        note(console, "--all shows what score to expect from the best of a number of values")
 
 
 def print_tuning_plots(console: Console, parts: Mapping[str, TuningResult]) -> None:

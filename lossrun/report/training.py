@@ -80,13 +80,14 @@ def ending(
     still_better: bool = False,
     remark: str = "",
 ) -> None:
-    """Print the best epoch, test metrics at the best and the last epoch, the time, and what to type next.
+    """Print the best epoch, test metrics at the best and the last epoch, the time, and the next commands.
 
     Args:
         finished: The ledger's last line.
         best: The metric that chose the best epoch, and its mode.
         still_better: Whether the metric was still improving in the last epochs.
-        remark: What to keep in mind about the values.
+        next_commands: One that shows the run, and one that trains it further.
+        remark: A caveat about the values.
     """
     seeds = list(finished["seeds"].values())
     epochs = [str(seed["best_epoch"] or "-") for seed in seeds]
@@ -115,6 +116,7 @@ def ending(
         print_line(console, "")
         print_table(console, table)
     print_line(console, "")
+    print_line(console, "To show everything about this run, or to train it further:")
     for command in next_commands:
         # A wrapped command could not be pasted.
         console.print(Text(f"  {command}", style="cyan"), soft_wrap=True)

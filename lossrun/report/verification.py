@@ -21,7 +21,7 @@ def print_verification(console: Console, found: Verification) -> None:
     print_table(console, table)
     print_line(console, "")
     if found.passed:
-        print_line(console, f"verified: {found.run} is what it says it is", style="bold")
+        print_line(console, f"verified: {found.run} matches its records", style="bold")
 
 
 def verification_as_json(found: Verification) -> str:

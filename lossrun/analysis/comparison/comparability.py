@@ -106,7 +106,7 @@ def environment_warnings(runs: Sequence[RecordedRun], names: Sequence[str]) -> t
 
 
 def _source_warnings(runs: Sequence[RecordedRun], names: Sequence[str]) -> list[str]:
-    """Return what to know about the source code of components of the user's own that several runs share."""
+    """Return notes about the source code of the user's own components that several runs share."""
     # Components that share a file share a sentence: {end of the sentence: the components}.
     endings: dict[str, list[str]] = {}
     for component in sorted({run.config[kind]["name"] for run in runs for kind in _COMPONENTS}):
@@ -128,7 +128,7 @@ def _together(words: Sequence[str]) -> str:
 
 
 def _differing_sources(runs: Sequence[RecordedRun], component: str) -> dict[str, list[str]]:
-    """Return the modules behind a component whose source code differs between the runs.
+    """Return the modules of a component whose source code differs between the runs.
 
     A run that was resumed with changed source code has several digests. Runs that recorded none are not compared.
 

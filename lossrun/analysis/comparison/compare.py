@@ -242,7 +242,7 @@ def _check(
 
 
 def _check_sizes(deciding: Sequence[str], margin: float | None, plan: float | None) -> None:
-    """Refuse per cent where shares are meant: with a margin of 1, all accuracies would be equivalent."""
+    """Refuse a percentage in place of a share: with a margin of 1, all accuracies would be equivalent."""
     for name in deciding:
         for what, size in (("margin", margin), ("plan", plan)):
             if size is not None and size >= (most := largest(name)):

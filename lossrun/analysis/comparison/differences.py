@@ -126,7 +126,7 @@ def _declared(kind: str, component: Mapping[str, Any], name: str) -> Key | None:
 def _is_worth_showing(kind: str, component: Mapping[str, Any], name: str) -> bool:
     """Return whether the value of parameter `name` is worth showing."""
     if (kind, name) in (("loss", "inputs"), ("model", "output")):
-        return False  # the one follows from the other
+        return False  # one of these two follows from the other
     declared, value = _declared(kind, component, name), component[name]
     if declared is None:
         return True

@@ -102,7 +102,7 @@ def variation_of(differences: "np.ndarray", rounding: float = 0.0) -> Variation 
     means = differences.mean(axis=0)
     variance = float(means.var(ddof=1))
     if not math.isfinite(variance):
-        return "what some items add is too large to be squared"
+        return "the contributions of some items are too large to be squared"
     if math.sqrt(variance) <= rounding:
         return Variation("items", count, 0.0, seeds, 0.0)
     floor = None
@@ -143,10 +143,10 @@ def _shares(name: str, letter: str, kept: _Kept, seeds: Sequence[int]) -> "np.nd
         raise _NoItemsError(f"{metric} has no such interval, because {declared.without_items}")
     shares = kept.found.shares.get(metric)
     if shares is None:
-        raise _NoItemsError(f"{letter} did not record what each test item adds to {metric}: train it again for that")
+        raise _NoItemsError(f"{letter} did not record what each test item adds to {metric}: train it again to do so")
     if absent := [seed for seed in seeds if seed not in shares]:
         raise _NoItemsError(f"{letter} kept no predictions of seed {absent[0]}")
-    # A share is N times what an item adds, where N are all items; the variance is over those that count.
+    # A share is N times what an item adds, where N is the number of all items; the variance is over those that count.
     found: np.ndarray = np.stack([shares[seed][kept.counting] for seed in seeds]).astype(np.float64)
     found *= kept.counting.mean()
     return found

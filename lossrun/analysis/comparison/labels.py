@@ -91,7 +91,7 @@ def named_by_user(
 
 
 def _chosen(differences: Sequence[Difference], runs: int) -> list[Difference]:
-    """Return as few keys as distinguish the most runs, the most important ones first.
+    """Return the smallest set of keys that distinguishes the most runs, the most important keys first.
 
     Further keys are added while the labels stay short.
     """

@@ -63,7 +63,7 @@ class ComparedMetric:
 
     @property
     def descriptive(self) -> bool:
-        """Whether it only describes: it neither decides nor was minimized."""
+        """Whether the metric is only informative: it does not decide, and no run minimized it."""
         return not self.primary and metric_names.bare(self.name) != "loss"
 
 
@@ -115,8 +115,8 @@ def _common(columns: Sequence[Sequence[str]], ranked: Mapping[str, bool]) -> lis
 def _shown(runs: Sequence[RecordedRun], columns: Sequence[Sequence[str]], ranked: Mapping[str, bool]) -> Iterable[str]:
     """Return the columns to show, including those that only some runs have.
 
-    Such are the cross-entropies of runs next to one with a margin loss, or next to a run of an older version. Columns
-    of a part of the data on which not all runs were scored are left out.
+    Examples are the cross-entropies of runs that are compared with a margin loss or with a run of an older version.
+    Columns of a part of the data on which not all runs were scored are left out.
     """
     if len({readings.task(run) for run in runs}) > 1:
         return _common(columns, ranked)

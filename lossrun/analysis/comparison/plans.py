@@ -115,9 +115,9 @@ def _plan(verdict: Verdict, groups: Sequence[RunGroup], size: float) -> Plan:
 
 
 def _command(group: RunGroup, fresh: int, count: int) -> str:
-    """Return the command that trains a run with `count` fresh seeds, from the seed `fresh` on, or on as many splits.
+    """Return the command that trains a run with `count` fresh seeds, from the seed `fresh` on, or on `count` splits.
 
-    Other seeds would have the same folds. So after a pilot on folds, as many splits with test data of the same size are
+    Other seeds would have the same folds. So after a pilot on folds, `count` splits with test data of the same size are
     drawn at random.
     """
     config, set_ = group.run.config, [f"seed={fresh}", f"seeds={count}"]

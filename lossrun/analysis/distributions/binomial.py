@@ -13,7 +13,7 @@ _EPSILON: Final = 2.0**-53
 def clopper_pearson(successes: int, trials: int, level: float) -> tuple[float, float]:
     """Return the interval that contains the probability of a success with a chance of at least 1 - level.
 
-    At its lower end, so many successes or more have a chance of level / 2; at its upper end, so many or fewer.
+    At its lower end, `successes` or more have a chance of level / 2; at its upper end, `successes` or fewer.
 
     Source: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
     1934.
@@ -27,12 +27,13 @@ def lower_limit(successes: int, trials: int, chance: float) -> float:
 
     It is the quantile of Beta(successes, trials + 1 - successes) at `chance`; 0 for no success.
     """
-    # With the probability successes / trials, the median is `successes`: as many or more have a chance of 1/2 or more.
+    # With the probability successes / trials, the median is `successes`: that number or more has a chance of at least
+    # 1/2.
     return inverse(partial(_at_least, successes, trials), chance, 0.0, successes / trials) if successes else 0.0
 
 
 def _at_least(successes: int, trials: int, p: float) -> float:
-    """Return the chance of so many successes or more, for a probability p up to successes / trials.
+    """Return the chance of at least `successes` successes, for a probability p up to successes / trials.
 
     Each term of the sum is below the one before, so it ends where terms no longer count.
     """

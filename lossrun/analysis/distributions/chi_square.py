@@ -43,9 +43,9 @@ def _distribution(x: float, degrees: int) -> float:
 def chi_square_tail(x: float, degrees: int) -> float:
     """Return P(X >= x), for x of 0 or above.
 
-    It follows from that of two degrees of freedom fewer, Q(a + 1, y) = Q(a, y) + y^a e^(-y) / Gamma(a + 1) with
-    a = n/2 and y = x/2 (DLMF 8.8.6), down to one or two degrees, which have closed forms. All terms are positive, so no
-    digits are lost where the probability is small.
+    It follows from the probability for two degrees of freedom fewer, Q(a + 1, y) = Q(a, y) + y^a e^(-y) / Gamma(a + 1)
+    with a = n/2 and y = x/2 (DLMF 8.8.6), down to one or two degrees, which have closed forms. All terms are positive,
+    so no digits are lost where the probability is small.
     """
     y = x / 2
     if y == 0:

@@ -1,1 +1,1 @@
-"""What a sweep has found: how each pair was tuned, and its final runs compared."""
+"""Collect what a sweep has found: how each pair was tuned, and the comparison of its final runs."""

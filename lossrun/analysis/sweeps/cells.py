@@ -17,7 +17,7 @@ def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
 
 
 def failures(sweep: SweepDirectory) -> dict[str, str]:
-    """{cell that failed by itself: why}, of those that have not ended since."""
+    """Return {failed cell: why}, without cells that have ended since."""
     found = {name: why for event in read_events(sweep) for name, why in event.get("failed", {}).items()}
     return {
         cell.directory: found[cell.directory]
@@ -27,6 +27,6 @@ def failures(sweep: SweepDirectory) -> dict[str, str]:
 
 
 def has_ended(sweep: SweepDirectory, cell: PlannedCell) -> bool:
-    """Return whether there is nothing left to train of a cell."""
+    """Return whether a cell needs no further training."""
     run = loaded(sweep, cell)
     return run is not None and run.status in ("finished", "diverged")

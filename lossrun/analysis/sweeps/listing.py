@@ -19,8 +19,8 @@ class ListedSweep:
     """One sweep.
 
     Attributes:
-        status: "damaged" where the plan or the ledger cannot be read, "waiting" where cells are left and each shard
-            that was started has let go of the sweep.
+        status: "damaged" if the plan or the ledger cannot be read, "waiting" if cells are left and every started shard
+            has released the sweep.
         ended: Cells that finished or diverged, of those `planned` so far.
         keys: What it sweeps over.
     """
@@ -54,7 +54,7 @@ def _status(sweep: SweepDirectory, events: Sequence[Mapping[str, Any]]) -> Sweep
     whole = status(sweep.path, events)
     if whole in ("running", "finished"):
         return "running" if whole == "running" else "finished"
-    # A shard keeps no ledger: its lock says whether its process runs, has died, or has let go of it.
+    # A shard keeps no ledger: its lock says whether its process runs, has died, or has released it.
     holders = [lock.owner(folder) for folder in shards(sweep)]
     alive = [lock.is_alive(holder) for holder in holders if holder is not None]
     if True in alive:

@@ -1,4 +1,4 @@
-"""What a sweep has found: its tuning, and the final runs compared, those together that share their held-out data."""
+"""Collect what a sweep has found: its tuning, and comparisons of the final runs that share their held-out data."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,8 +25,8 @@ from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided
 class Board:
     """Final runs that were measured on the same data.
 
-    The first run, which the others are compared with, is the one that did best in tuning; in a plain grid, the first of
-    the plan. It must not be chosen by the values that are compared, because the best of several equal runs is always
+    The others are compared with the first run. It is the one with the best score in tuning; in a plain grid, the first
+    in the plan. It must not be chosen by the values that are compared, because the best of several equal runs is always
     ahead.
 
     Attributes:
@@ -55,7 +55,7 @@ class SweepResult:
         tuning: None for a plain grid.
         boards: One for each set of held-out data; more than one only where datasets are alternatives.
         unfinished: The number of cells in which something is left to train, of all `cells` that are planned.
-        failed: {cell that failed by itself: why}.
+        failed: {failed cell: why}.
         divided: {stack whose cells were trained alone: why}.
     """
 
@@ -79,12 +79,12 @@ class SweepResult:
 
     @property
     def tunings(self) -> dict[str, TuningResult]:
-        """How each pair was tuned, the pairs on the same data together: {which data: their tuning}."""
+        """How each pair was tuned, grouped by data: {which data: the tuning of its pairs}."""
         return by_data(self.tuning) if self.tuning else {}
 
     @property
     def comparison(self) -> ComparedRuns | None:
-        """The final runs compared; None for fewer than two, and where they do not share their held-out data."""
+        """The comparison of the final runs; None for fewer than two, or if they do not share their held-out data."""
         return self.boards[0].comparison if len(self.boards) == 1 else None
 
 
@@ -105,9 +105,10 @@ def result_of(sweep: SweepDirectory) -> SweepResult:
 
 
 def _held_out(run: RecordedRun) -> str:
-    """Return what tells the run's validation and test data from others.
+    """Return what identifies the run's validation and test data.
 
-    The runs of a pair that was tuned on each of several splits have some of these each: the dataset tells them apart.
+    The runs of a pair that was tuned on each of several splits have different splits; the dataset identifies their
+    data.
     """
     if (found := splits(run)).own:
         dataset = {key: value for key, value in run.config["dataset"].items() if key != "corrupt"}

@@ -1,4 +1,4 @@
-"""How much the scores of a sweep depend on the tuned value, and on the two keys that make its pairs."""
+"""Show how much the scores of a sweep depend on the tuned value, and on the two keys that make its pairs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class HeatMap:
     goal: Goal
 
     def shade(self, row: int, column: int) -> float | None:
-        """Return where a score lies between the worst (0) and the best (1) of all; None without a score."""
+        """Return the place of a score between the worst (0) and the best (1) of all; None without a score."""
         means = [score.mean for scores in self.scores for score in scores if score is not None]
         score = self.scores[row][column]
         if score is None:

@@ -1,4 +1,4 @@
-"""The runs that tune a pair, and which of them is best."""
+"""Read the runs that tune a pair, and choose the best of them."""
 
 import json
 import math
@@ -19,8 +19,8 @@ class Trial:
         score: The tuning metric at each seed's best epoch; None if a seed diverged, the run failed, or it has not
             ended.
         by_seed: The same for each seed that has one, also if others diverged.
-        course: The tuning metric after each epoch, the mean over the seeds. A seed that has stopped keeps its last
-            value, and one that has diverged its last finite one. NaN before the first value.
+        course: The tuning metric after each epoch, the mean over the seeds. A stopped seed keeps its last value, and a
+            diverged seed its last finite one. NaN before the first value.
         epochs: How many epochs it was trained, all seeds together.
         left_behind: Whether halving stopped it: it has no score, because it was trained for fewer epochs than others.
         diverged: Whether a seed diverged.

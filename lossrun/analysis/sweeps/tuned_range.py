@@ -1,4 +1,4 @@
-"""How wide the range is in which a tuned value works, and whether the best value lies on the edge of those tried."""
+"""Measure how wide the range of working values is, and whether the best value is on the edge of those tried."""
 
 import math
 from collections.abc import Sequence
@@ -7,12 +7,12 @@ from typing import Final
 from lossrun.analysis.sweeps.trials import Trial
 from lossrun.analysis.values.metric_names import Goal
 
-# A tuned value works where the error it leads to is at most so many times the best one's.
+# A tuned value works if its error is at most this many times the error of the best value.
 WORKING: Final = 1.1
 
 
 def as_error(score: float, goal: Goal) -> float:
-    """Return a score as an error, which is better low: 1 - score of a metric that is better high. It undoes itself."""
+    """Return a score as an error: 1 - score if higher scores are better. The function is its own inverse."""
     return score if goal == "min" else 1 - score
 
 

@@ -1,4 +1,4 @@
-"""What the tuning of a sweep has found: the score of each value, and the values that each pair got."""
+"""Collect what the tuning of a sweep has found: the score of each value, and the values that each pair got."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,8 @@ class PairTuning:
 
     Attributes:
         trials: In the order of the tuned values.
-        chosen: The best one; None if none has a score. Where tuning was repeated, the one that was chosen most often.
+        chosen: The best trial; None if no trial has a score. If tuning was repeated, the one that was chosen most
+            often.
         choices: What each repetition of tuning chose, in the order of the final seeds; usually there is one repetition.
         every: All tuning runs, also those of earlier rounds, where halving trained the best values again for longer.
         on_edge: The tuned keys whose best value is the smallest or the largest one tried.
@@ -55,13 +56,13 @@ class TuningResult:
 
     Attributes:
         metric: What chooses, a column of the history.
-        is_over: Whether the values are chosen for good.
+        is_over: Whether the choice of values is final.
         validation: The number of validation samples, the smallest where runs have different ones; None if not known.
         repeats: How many times each pair was tuned, each time with seeds of its own.
         grown: How many values were added beyond an edge of the range, the most that any repetition added.
         adaptive: Whether values were drawn where earlier ones did well, so that the draws depend on each other.
         rounds: The epochs of each round of halving, the shortest first; () without halving.
-        drawn: Whether values were drawn, and not given as a grid.
+        drawn: Whether values were drawn instead of given as a grid.
     """
 
     metric: str
@@ -149,7 +150,7 @@ def _grown(pairs: Sequence[PairTuning], extend: Mapping[str, Any] | None, repeat
 
 
 def saved_share(tuning: TuningResult) -> float:
-    """Return which share of the epochs of tuning was saved, by values that diverged, died, or were stopped early."""
+    """Return the share of the epochs of tuning that was saved by values that diverged, died, or were stopped early."""
     planned = spent = 0
     for pair in tuning.pairs:
         short = {key_of(trial.values) for trial in pair.every if tuning.rounds and _length(trial) < tuning.rounds[-1]}
@@ -170,7 +171,7 @@ def _length(trial: Trial) -> int:
 def _recorded_choices(
     trials: Sequence[Trial], final: Sequence[PlannedCell], repetitions: Sequence[Sequence[int]]
 ) -> list[Trial | None]:
-    """Return what was chosen for good: the final runs of the pair say it.
+    """Return the final choices, which the final runs of the pair contain.
 
     Args:
         repetitions: The final seeds of each repetition of tuning.
@@ -239,7 +240,7 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None],
 def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
     """Return the tuning of the pairs with the same dataset, by its words: scores on different data are never compared.
 
-    Where the dataset is no alternative, there is one part, with the key "".
+    If the sweep has a single dataset, there is one part, with the key "".
     """
     parts: dict[str, list[PairTuning]] = {}
     for pair in tuning.pairs:

@@ -1,9 +1,9 @@
-"""What tuning had found after so much effort, where its draws depend on each other.
+"""Report what tuning had found after each amount of effort, if its draws depend on each other.
 
 TPE draws values where earlier ones did well, and halving trains the best ones again for longer. The tuning curve
-(`tuning_curve.py`) says what other draws would have reached, so it has no meaning there, and neither has its band. The
-sampler makes a single course, and with another seed it would make another one. So only this is reported: what was
-found, and how much the scores differ between the tuning seeds.
+(`tuning_curve.py`) and its band say what other independent draws would have reached, so they have no meaning here. The
+sampler makes a single course, and a different one with another seed. So the report only says what was found, and how
+much the scores differ between the tuning seeds.
 """
 
 from collections.abc import Sequence

@@ -19,10 +19,10 @@ def word(value: Any) -> str:
         return "[" + ",".join(map(word, value)) + "]"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "none"}[value]
-    # All the digits that anybody writes: two alternatives never look the same.
+    # Enough digits that two alternatives never look the same.
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def data_words(pair: Mapping[str, Any]) -> str:
-    """Write which data a pair has: `dataset=moons`; "" where the dataset is no alternative."""
+    """Write which data a pair has: `dataset=moons`; "" if the sweep has a single dataset."""
     return words({key: value for key, value in pair.items() if key.partition(".")[0] == "dataset"})

@@ -1,1 +1,1 @@
-"""Read what was measured of a run: values for each seed, their spread, and their statistics."""
+"""Read the measurements of a run: values for each seed, their spread, and their statistics."""

@@ -26,7 +26,8 @@ class Friedman:
         p_value: From the chi-square distribution, which is approximate for few datasets.
         critical_difference: How far two mean ranks must be apart to differ at the level (Nemenyi's test).
         alike: The groups of methods, by their numbers, whose mean ranks are all within the critical difference; the
-            best first, and none that is part of another. All methods, if Friedman's test does not tell them apart.
+            best first; no group is part of another. It is one group of all methods if Friedman's test finds no
+            difference.
     """
 
     statistic: float

@@ -54,7 +54,7 @@ def has_probabilities(config: Mapping[str, Any]) -> bool:
 
 
 def read_as(config: Mapping[str, Any]) -> str | None:
-    """Return what the loss of this config takes the outputs for; "probabilities" for a loss of the user's own."""
+    """Return what the outputs mean to the loss of this config; "probabilities" for the user's own loss."""
     name = config["loss"]["name"]
     declared = find("loss", name)
     if ":" in name or declared is None or not isinstance(declared.component, Loss):

@@ -12,7 +12,7 @@ Goal: TypeAlias = Literal["min", "max"]  # whether lower or higher values are be
 
 
 def goal(name: str) -> Goal | None:
-    """Return which way a column is better; None if it is no known metric."""
+    """Return whether lower or higher values of a column are better; None if it is not a known metric."""
     if bare(name) == "loss":
         return "min"
     declared = declaration(name)

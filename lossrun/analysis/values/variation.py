@@ -45,7 +45,7 @@ class Variation:
         return critical_t(level, self.count - 1) * self.standard_error
 
     def with_seeds(self, seeds: float) -> "Variation":
-        """Return how the mean varies over these items if each is averaged over so many seeds; they may be infinite."""
+        """Return how the mean varies over these items if each is averaged over `seeds` seeds, which may be infinite."""
         if self.floor is None:
             return self
         lasting = self.floor * self.floor
@@ -72,7 +72,7 @@ def p_value(parts: Sequence[Variation], mean: float) -> float:
 
     low, high = math.log(max(*alone, _LEAST_LEVEL)), 0.0
     above, below = excess(low), -abs(mean)
-    # Where one part is all there is, up to rounding, its own p-value is the answer.
+    # If the other parts are 0 up to rounding, the p-value of the remaining part is the answer.
     if len(varying) == 1 or above <= _PRECISION * abs(mean):
         return max(alone)
     side = 0

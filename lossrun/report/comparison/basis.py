@@ -35,14 +35,14 @@ def basis(comparison: ComparedRuns) -> list[str]:
         found.append(f"every run is compared with {comparison.runs[0].letter}, the first")
     if any(verdict.seeds for verdict in comparison.verdicts):
         found.append(
-            f"the number of {judged[0][1].over} needed is for a fresh comparison: adding some and stopping as soon as "
-            "there is a verdict is wrong about one time in four"
+            f"the number of {judged[0][1].over} needed is for a fresh comparison: adding {judged[0][1].over} here, and "
+            "stopping as soon as there is a verdict, is wrong about one time in four"
         )
     return found
 
 
 def _populations(comparison: ComparedRuns, judged: Sequence[tuple[Verdict, PairedDifference]]) -> list[str]:
-    """Say what the intervals speak about, with the metrics and runs where they differ in that."""
+    """Say what the intervals are about, with the metrics and runs if these differ."""
     about: dict[str, list[Verdict]] = {}
     for verdict, difference in judged:
         about.setdefault(_population(verdict, difference), []).append(verdict)
@@ -68,10 +68,10 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
     """Return what the mean difference is a mean over, and on which data."""
     if difference.over == "splits":
         if difference.same_held_out:
-            return "splits of these training data: these held-out data, these splits' training sets, no other data"
+            return "splits of these training data: only for these held-out data and training sets, not for other data"
         return (
-            "splits: new data from the same source, assuming that chance in the test items outweighs chance in the "
-            "training set"
+            "splits: for new data from the same source, if chance in the test items outweighs chance in the training "
+            "set"
         )
     if not difference.over_seeds:
         seeds = len(difference.per_seed)
@@ -79,8 +79,8 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
         return f"new test items, for these trained models{averaged}"
     if difference.items:
         return (
-            "new seeds and new test items, on these training and validation data: the half-width is the root of the "
-            "summed squares of that over seeds and that over test items"
+            "new seeds and new test items, on these training and validation data: an interval combines a half-width "
+            "over seeds and one over test items, as the root of the sum of their squares"
         )
     if verdict.metric.startswith("train_"):
         return "seeds, on these training data"
@@ -88,7 +88,7 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
 
 
 def half_widths(verdict: Verdict) -> list[str]:
-    """Return what the interval is made of, if that is more than one part."""
+    """Return the parts of the interval, if there is more than one."""
     difference = verdict.difference
     if difference is None:
         return []

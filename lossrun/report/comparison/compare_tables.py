@@ -1,4 +1,4 @@
-"""Make the tables of a comparison, with the runs' names that the caller has room for."""
+"""Make the tables of a comparison, with names of the runs that the caller chooses."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -118,7 +118,7 @@ def seconds_cells(comparison: ComparedRuns, sign: str) -> Iterator[str]:
 
 
 def seconds_note(comparison: ComparedRuns) -> str:
-    """Say what the seconds of runs with several seeds are; "" if every run has one seed."""
+    """Explain the seconds of runs with several seeds; "" if every run has one seed."""
     assert comparison.target is not None
     if all(len(run.seeds) + len(run.left_out) == 1 for run in comparison.runs):
         return ""

@@ -27,7 +27,7 @@ def plans_table(comparison: ComparedRuns) -> TextTable:
 
 
 def plan_sentences(comparison: ComparedRuns) -> list[str]:
-    """Say what the numbers promise, and how to train the fresh seeds."""
+    """Explain the numbers, and how to train the fresh seeds."""
     found = comparison.plans
     first = found[0]
     over = first.over
@@ -37,10 +37,10 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
         about = f"new seeds and new test items{some}"
     corrected = f", corrected for {LEVEL / first.level:.0f} comparisons" if first.level < LEVEL else ""
     sentences = [
-        f"{over} needed: with so many, a fresh comparison finds a true difference of this size with a chance of "
-        f"{100 * POWER:.0f} % (95 % interval over {about}{corrected}), if the deviation is not above its upper limit: "
-        "that holds for four pilots in five",
-        "best guess: what is needed if the deviation is exactly the pilot's, which is often too small",
+        f"{over} needed: with this many {over}, a fresh comparison finds a true difference of this size with a chance "
+        f"of {100 * POWER:.0f} % (95 % interval over {about}{corrected}), if the deviation is at most its upper limit, "
+        "which is true for four pilots in five",
+        "best guess: the number needed if the deviation is exactly that of the pilot, which is often too small",
     ]
     if any(plan.needed.more_data or plan.guess.more_data for plan in found):
         why = (
@@ -56,7 +56,7 @@ def plan_sentences(comparison: ComparedRuns) -> list[str]:
             f"the commands train all runs on the largest number of {over}, because every run is compared with the first"
         )
     if first.pilot < ADVISED:
-        sentences.append(f"a pilot of {ADVISED} {over} or more is advised: this one has {first.pilot}")
+        sentences.append(f"use a pilot of {ADVISED} {over} or more: this one has {first.pilot}")
     return [
         *sentences,
         "the pilot's seeds must not enter the verdict: train fresh seeds, and compare only the new runs",

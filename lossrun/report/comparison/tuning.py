@@ -1,4 +1,4 @@
-"""Tables and notes about the tuning of a sweep, for the terminal and for the page."""
+"""Make tables and notes about the tuning of a sweep, for the terminal and for the page."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from lossrun.report.comparison.compare_tables import BETTER, marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable
 
-FEW_SAMPLES: Final = 1_000  # validation samples; with fewer, it is chance above all that chooses between good values
+FEW_SAMPLES: Final = 1_000  # validation samples; with fewer, the choice between good values is mostly chance
 
 
 def heat_table(found: HeatMap, sign: str) -> TextTable:
@@ -104,7 +104,7 @@ def _pair_name(pair: PairTuning) -> str:
 
 
 def curve_table(tuning: TuningResult, sign: str) -> TextTable | None:
-    """Make a table of the score to expect after so much tuning; None for few values.
+    """Make a table of the score to expect after each amount of tuning; None for few values.
 
     For values of a grid and for random draws, it is the tuning curve with its band. For draws that depend on each other
     and for rounds of halving, it is what was found.
@@ -118,8 +118,8 @@ def curve_table(tuning: TuningResult, sign: str) -> TextTable | None:
     if not tries:
         return None
     columns = [Column(_tries(count), tuple(_point(curve, count) for curve in curves)) for count in tries]
-    title = f"Tuning curve: {tuning.metric} to expect from the best of so many tries, with a 95 % band"
-    told = "median; the band holds for all numbers of tries together; ?: so few values do not bound it"
+    title = f"Tuning curve: {tuning.metric} to expect from the best of a number of tries, with a 95 % band"
+    told = "median; the band holds for all numbers of tries at once; ?: there are too few values for a bound"
     return _by_pair(title, tuning, columns, told)
 
 
@@ -129,7 +129,7 @@ def _tries_table(tuning: TuningResult, sign: str) -> TextTable | None:
     if not tries or tries[-1] < LEAST:
         return None
     columns = [Column(_tries(count), tuple(_found(one, count - 1, sign) for one in courses)) for count in tries]
-    title = f"Tuning course: the best {tuning.metric} after so many tries, in the order in which values were drawn"
+    title = f"Tuning course: the best {tuning.metric} after a number of tries, in the order of the draws"
     told = (
         f"{sign}: over the tuning seeds; no band, because later values were drawn where earlier ones did well: another "
         "seed of the sampler would draw others"
@@ -182,7 +182,7 @@ def _point(curve: Sequence[TuningPoint], tries: int) -> str:
 
 
 def tuning_notes(tuning: TuningResult) -> list[str]:
-    """Return what to keep in mind about the choices."""
+    """Return caveats about the choices."""
     edges: dict[str, list[str]] = {}
     for pair in tuning.pairs:
         for key in pair.on_edge:
@@ -212,7 +212,7 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
 
 
 def _what_to_try(tuning: TuningResult) -> str:
-    """What may help where every value was lost, by what was tried; "" where none diverged."""
+    """Suggest what may help if every value was lost, by what was tried; "" if no value diverged."""
     trials = [trial for pair in tuning.pairs for trial in pair.trials]
     if not any(trial.diverged for trial in trials):
         return ""

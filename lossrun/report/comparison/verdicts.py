@@ -76,7 +76,7 @@ def verdicts_table(comparison: ComparedRuns) -> TextTable | None:
 
 
 def format_p_value(value: float) -> str:
-    """Write a p-value with two digits, and with more where two would hide on which side of the level it is."""
+    """Write a p-value with two digits, and with more if two would hide on which side of the level it is."""
     if value < 0.0001:
         return "<0.0001"
     digits = 2

@@ -1,4 +1,4 @@
-"""Write what every page shares: one file without a network, and a policy that only allows its own styles and script."""
+"""Write what every page shares: one offline file, and a policy that only allows its own styles and script."""
 
 from base64 import b64encode
 from hashlib import sha256

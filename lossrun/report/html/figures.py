@@ -45,7 +45,7 @@ class Line:
 
 
 def of_seeds(value: Spread, seeds: int) -> str:
-    """Say over how many of a run's seeds a mean is, unless it is over all."""
+    """Say how many of a run's seeds a mean is over, unless it is over all of them."""
     return f" ({len(value.per_seed)} of {seeds} seeds)" if len(value.per_seed) < seeds else ""
 
 

@@ -26,7 +26,7 @@ from lossrun.shell import command, run_word
 
 _FEW_POINTS: Final = 60  # of the curves that only describe
 
-# What a comparison is about, from the keys that differ, in this order.
+# The subject of a comparison, from the keys that differ, in this order.
 _ABOUT: Final = {
     "loss": "loss",
     "optimizer": "optimizer",

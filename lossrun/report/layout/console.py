@@ -28,7 +28,7 @@ class _Console(Console):
         super().__init__(highlight=False, emoji=False, force_jupyter=False, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Yield what is to be written. Names, tags and numbers of a run may come from anybody."""
+        """Yield what is to be written. Names, tags and numbers of a run may be from an untrusted source."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=harmless(segment.text))
 

@@ -1,4 +1,4 @@
-"""Write numbers for people: short and of even width. Numbers are rounded only here."""
+"""Write numbers for people: short, and of similar width. Numbers are rounded only here."""
 
 import math
 from typing import Final

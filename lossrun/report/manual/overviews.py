@@ -29,7 +29,7 @@ def overview_table(components: Sequence[Component], task: Task | None = None) ->
 
 
 def subjects_table(kind: str, meanings: Mapping[str, str], outcomes: Mapping[str, str], heads: Sequence[str]) -> Markup:
-    """Return the same table for rules and diagnoses; `outcomes` says what follows from each."""
+    """Return the same table for rules and diagnoses; `outcomes`: the consequence of each."""
     rows = ([link(Reference(kind, name)), outcomes[name], sentence(meaning)] for name, meaning in meanings.items())
     return table(heads, rows, "overview")
 

@@ -36,7 +36,7 @@ def article_section(told: Article, level: int, *figures: Markup) -> Markup:
 
 
 def brief_section(told: Article, level: int) -> Markup:
-    """Return a short section for a key of a component; the section of the component says the rest."""
+    """Return a short section for a key of a component; the component's section has the rest."""
     reference = Reference(told.kind, told.name)
     kept = [one for one in told.facts if one.label not in ("belongs to",)]
     owners = [one for one in told.facts if one.label == "belongs to"]

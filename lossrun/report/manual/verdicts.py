@@ -1,4 +1,4 @@
-"""The chapter on verdicts: what they are about, how a script asks for one, and how many seeds one needs."""
+"""The chapter on verdicts: what they are about, how a script gets one, and how many seeds it needs."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -60,7 +60,7 @@ def _population() -> list[Markup]:
         (
             "new seeds and new test items",
             "the default, if all seeds share one split and both runs kept their predictions of its test data",
-            "the root of the summed squares of the two half-widths below; it alone decides",
+            "combines the two below: its half-width is the root of the sum of their squares; it alone decides",
         ),
         ("new seeds, these test items", "`--over seeds`, or no predictions", "Student's over the seeds"),
         (
@@ -112,14 +112,14 @@ def _splits() -> list[Markup]:
     return [
         *_paragraphs(
             "All seeds of a run share one split of the data, unless the config has `splits: 10`, `folds: 5`, or "
-            "`dataset.split_seed: seed`. Each split then has seeds of its own: with the same seeds on every split, the "
-            "mean would be over far too few. `seeds: 20` with `splits: 10` gives each split two, and the deviation "
-            "over splits is shown apart from that over seeds.",
+            "`dataset.split_seed: seed`. Each split then has different seeds: with the same seeds on every split, the "
+            "mean would be over far too few. `seeds: 20` with `splits: 10` gives each split two seeds, and the "
+            "deviations over splits and over seeds are shown separately.",
             "Verdicts use the mean of each split. The splits share samples, so the variance of their mean is taken as "
             "the variance over splits times `1/J + n_test/n_train`, with J splits and J - 1 degrees of freedom (Nadeau "
             "and Bengio 2003). It never falls below n_test/n_train: a difference below about one deviation of a split "
             "is not settled by more splits of the same data, and lossrun says that more data are needed.",
-            "A sweep that tunes does so on each split by itself: the value that does best on the split's validation "
+            "A sweep tunes on each split separately: the value with the best score on the split's validation "
             "data is trained again on the same split with other seeds. One value for all splits would have been chosen "
             "on samples that some of them test.",
             "With test data drawn from the same source, the interval is about new data from this source, assuming "
@@ -128,10 +128,11 @@ def _splits() -> list[Markup]:
         ),
         table(heads, rows),
         *_paragraphs(
-            "The last three lines are the limits of the method, and no interval from one dataset is without them. How "
-            "much splits depend on each other cannot be told from one dataset (Bengio and Grandvalet 2004), so it is "
-            "assumed: where they depend less, intervals are wider than they need to be. Where the difference is "
-            "skewed over datasets, intervals are too narrow. And if a few outliers decide, all splits share them.",
+            "The last three lines show the limits of the method, which every interval from one dataset has. One "
+            "dataset cannot show how much splits depend on each other (Bengio and Grandvalet 2004), so the method "
+            "makes an assumption: if splits depend less on each other, intervals are wider than necessary. If the "
+            "difference is skewed over datasets, intervals are too narrow. If a few outliers decide, all splits share "
+            "them, and intervals are far too narrow.",
             "With a test set that all splits share, such as an official one, the splits only draw training samples. "
             "Then the interval is Student's, without the correction. It is about these held-out data and these splits' "
             "training sets, and says nothing about other training data.",

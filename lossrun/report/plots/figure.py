@@ -56,7 +56,7 @@ _STYLE: Final[Any] = {  # the type of the keys differs between versions of matpl
     "pdf.fonttype": 42,  # embedded TrueType; many publishers refuse Type 3
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "lossrun",
-    "text.parse_math": False,  # a label may hold any character
+    "text.parse_math": False,  # a label may contain any character
     "savefig.dpi": _DPI,
 }
 # No dates or other metadata, so that the same curves give the same bytes.

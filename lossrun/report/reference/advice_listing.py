@@ -81,7 +81,7 @@ def severity(name: str) -> str:
 
 def outcome(name: str) -> str:
     found = DIAGNOSES[name]
-    return "the run ends" if found.diverged else "nothing is wrong" if found.harmless else "training goes on"
+    return "the run ends" if found.diverged else "nothing is wrong" if found.harmless else "training continues"
 
 
 def _lines(sections: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

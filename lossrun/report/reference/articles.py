@@ -122,6 +122,6 @@ def _diagnosis(diagnosis: Diagnosis) -> Iterator[Fact]:
     ends = (
         f"the run ends, or only this seed of it; exit code {DivergedError.exit_code}"
         if diagnosis.diverged
-        else "training goes on"
+        else "training continues"
     )
-    yield fact("then", "nothing is wrong, and training goes on" if diagnosis.harmless else ends)
+    yield fact("then", "nothing is wrong, and training continues" if diagnosis.harmless else ends)

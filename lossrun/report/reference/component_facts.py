@@ -1,4 +1,4 @@
-"""The facts about a component besides its parameters: for each kind, what people ask before they use one."""
+"""List the facts about a component, except for its parameters: for each kind, what users need to know first."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`lossrun explain`: print everything that lossrun knows about one name."""
+"""Print everything that lossrun knows about one name, for `lossrun explain`."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final

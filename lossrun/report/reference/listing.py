@@ -39,7 +39,7 @@ TASK_HEADINGS: Final = {
 # The columns of the tables of losses, and what they mean.
 LOSS_COLUMNS: Final = {
     "last layer": "the activation that model.output: auto chooses",
-    "robust to outliers": "one far target pulls no harder than a near one",
+    "robust to outliers": "a target far from the output has limited influence",
     "robust to labels": "a wrong label has limited influence",
 }
 

@@ -1,4 +1,4 @@
-"""The facts about a loss that people ask for first: targets and last layer, values, what it is robust to."""
+"""List the facts about a loss that users need first: targets and last layer, values, what it is robust to."""
 
 from collections.abc import Iterator
 

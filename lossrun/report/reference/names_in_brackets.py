@@ -1,4 +1,4 @@
-"""Messages end in the name of the rule or diagnosis that caused them; this says where to read more about it."""
+"""Say where to read more about the rules and diagnoses whose names are in brackets at the end of messages."""
 
 import re
 from collections.abc import Iterable

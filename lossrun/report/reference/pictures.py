@@ -65,5 +65,5 @@ def _draw(console: Console, curves: Sequence[Series], limits: tuple[float, float
 
 
 def picture_number(value: float) -> str:
-    """Write a value or a slope of a curve. The rounded sine of 180 degrees is no slope, and -0 is 0."""
+    """Write a value or a slope of a curve. The rounding error of sin(180 degrees) counts as 0, and so does -0."""
     return format_number(0.0 if abs(value) < _ROUNDING else value)

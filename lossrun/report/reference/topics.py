@@ -1,4 +1,4 @@
-"""Find what a name means to `lossrun explain`: a component, a lint rule, a diagnosis or a key of the config."""
+"""Find the topic of a name in `lossrun explain`: a component, a lint rule, a diagnosis or a key of the config."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -73,7 +73,7 @@ def _named(spelling: str) -> list[Topic]:
 
 
 def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
-    """Return the key with this path, or else keys that are also called so, or else keys whose last part it is.
+    """Return the key with this path; otherwise keys with this alias; otherwise keys whose last part it is.
 
     The last step is left out if the name means something else (`others`).
     """
