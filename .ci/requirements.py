@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 DEPENDENCIES = PROJECT["project"]["dependencies"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-# Its lower bound is the release that the tests are run with: with 2.11.0 the fast tests passed but for one gradient of
-# a replayed step (of cumprod, sort and topk together), which differed in its last bits.
+# Its lower bound is the release that the tests are run with: with 2.11.0 the fast tests passed except for one gradient
+# of a replayed step (of cumprod, sort and topk together), which differed in its last bits.
 TORCH = "torch"
 # Of the extra `test`; its other packages need torch, are for slow tests, or check style and types.
 TESTING = ("pytest", "pytest-xdist", "hypothesis", "scipy")

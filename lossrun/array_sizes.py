@@ -11,7 +11,7 @@ def check_sizes(archive: ZipFile, names: Iterable[str]) -> None:
     """Check the headers of the members `names`, and that there is room for all of them together.
 
     Raises:
-        ValueError: If a member is no array, or says that it has more numbers than follow.
+        ValueError: If a member is not an array, or says that it has more numbers than follow.
         MemoryError: If the arrays are larger than what can be allocated.
     """
     total = 0

@@ -45,7 +45,7 @@ def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading bytes.
 
     Raises:
-        OSError: If it cannot be opened, or is a pipe, a device, or a folder, which could block for ever.
+        OSError: If it cannot be opened, or is a pipe, a device, or a folder, which could block forever.
     """
     descriptor = _opened(path)
     try:

@@ -46,7 +46,7 @@ def train_on_screen(
 
     Args:
         quiet: Whether to print only the run directory, at the end.
-        layers: The layers of a model of the user's own.
+        layers: The layers of the user's own model.
         tensorboard: A folder for event files of the epochs, in a folder named like the run.
     """
     config, run, err, out = experiment.config, session.run.path, stderr(), stdout()

@@ -91,7 +91,7 @@ ONE_DNN_LINEAR: Final = Internal(
 MUON: Final = Internal(
     "torch.optim._muon.muon",
     "updates matrices by Muon, the kernels of convolutions included",
-    "torch.optim.Muon is made anew for each update",
+    "torch.optim.Muon is built again for each update",
 )
 BARE_METHODS: Final = Internal(
     "torch.optim.Optimizer.zero_grad.__wrapped__",

@@ -26,8 +26,8 @@ from lossrun.records.run_directory import RunDirectory, create, file_contents
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# On a busy machine an example may take any time, and that says nothing about the code. Under CI the examples are the
-# same every time: what turns red there is what the last change did. New examples are found by whoever runs the tests.
+# On a busy machine an example may take any time, which says nothing about the code. Under CI the examples are the same
+# every time, so that a failure comes from the last change. Other runs of the tests try new examples.
 settings.register_profile("patient", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("patient")
 
@@ -185,7 +185,7 @@ def data_dirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     named = os.environ.get("LOSSRUN_DATA_DIR")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("LOSSRUN_DATA_DIR", raising=False)
-        patch.delenv("COLUMNS", raising=False)  # as wide as the test says, and not as whoever runs it
+        patch.delenv("COLUMNS", raising=False)  # as wide as the test says, and not as its caller
         found = [Path(named)] if named else []
         try:
             found.append(default_data_dir().absolute())
@@ -206,8 +206,7 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def heeded_signals() -> Iterator[None]:
-    """Heed signals that whoever started the tests ignores, as nohup and a shell's `&` do: the commands that the tests
-    start would inherit that, and never stop."""
+    """Do not ignore signals that nohup or a shell's `&` ignores: the commands that the tests start would never stop."""
     ignored = [
         number
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")

@@ -10,7 +10,7 @@ from lossrun.array_sizes import check_sizes
 
 
 def archive(shape: tuple[int, ...], numbers: int) -> zipfile.ZipFile:
-    """An archive with an array that says it has this shape, followed by so many numbers."""
+    """An archive with an array that claims this shape, followed by this many numbers."""
     member, content = io.BytesIO(), io.BytesIO()
     np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": shape})
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as file:

@@ -186,7 +186,7 @@ def test_the_checks_told_of_are_those_of_ci() -> None:
 
 
 def test_no_document_counts_components() -> None:
-    """Whoever adds one would have to change the number; `lossrun list` names them all."""
+    """The number would change with every new component; `lossrun list` names them all."""
     kinds = "|".join(map(plural, KINDS))
     counted = re.compile(rf"\b\d+ (?:lint )?(?:{kinds})\b")
     assert counted.search("25 losses")

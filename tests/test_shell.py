@@ -102,7 +102,7 @@ def test_no_other_place_writes_commands() -> None:
 
 
 def _strings(tree: ast.Module) -> list[ast.Constant]:
-    """The string constants that are no statement of their own, as docstrings are."""
+    """The string constants that are not separate statements, as docstrings are."""
     alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     return [
         node

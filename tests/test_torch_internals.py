@@ -74,7 +74,7 @@ def test_every_part_says_what_it_is_for() -> None:
 
 
 def private_names(source: str) -> Iterator[str]:
-    """Modules and attributes that begin with one underscore, but for a class's own and names that Python gives."""
+    """Modules and attributes that begin with one underscore, except for a class's own and names that Python gives."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -115,7 +115,7 @@ def test_what_is_installed_from_the_wheel_trains_a_config_by_its_name(built: Bui
         ["resume", "last", "--set", "epochs=2"],
         ["new", "quickstart"],
         ["check", "config.yaml"],
-        # A page needs its style and its script, which are no Python.
+        # A page needs its style and its script, which are not Python.
         ["train", "quickstart", "--set", "epochs=1", "--set", "loss=mse"],
         ["compare", "last~1", "last", "--html", "report.html"],
     ]

@@ -56,7 +56,7 @@ class HeldOutData:
         return {int(found.ids[row]): _pixels(found.inputs[row]) for row in rows}
 
     def _data(self, run: RecordedRun) -> Data | None:
-        # A dataset of the user's own is code, and reading a run must not execute code.
+        # The user's own dataset is code, and reading a run must not execute code.
         if ":" in run.config["dataset"]["name"] or not run.environment.get("data_dir"):
             return None
         found = (self._data_in(place, run) for place in whereabouts.data_places(run))

@@ -99,7 +99,7 @@ class RateSearch:
         return sum(len(one.tries) * one.steps for one in self.rounds) * len(self.seeds) / self.run_steps
 
 
-# The best score of each rate, None where it diverged, after training with each for so many steps.
+# The best score of each rate, None where it diverged, after training with each for the given number of steps.
 Train = Callable[[Sequence[float], int], Sequence[float | None]]
 
 

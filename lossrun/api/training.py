@@ -141,7 +141,7 @@ def _told(experiment: Experiment) -> tuple[str, ...]:
 def _apart(reading: SourcedConfig) -> AbstractContextManager[object]:
     """Return a context in which to read data, so that it cannot disturb torch's random numbers.
 
-    A dataset of the user's own may draw from torch's generator, or seed it. If nothing has imported torch, there is
+    The user's own dataset may draw from torch's generator, or seed it. If nothing has imported torch, there is
     nothing to disturb.
     """
     if "torch" not in sys.modules and not reading.config.dataset.is_plugin:

@@ -142,7 +142,7 @@ def _cnn_layers(parameters: dict[str, Any], input_shape: tuple[int, ...], output
     """Return the layers.
 
     Raises:
-        ValueError: If the input is no image, or a layer is out of place or leaves nothing of the image.
+        ValueError: If the input is not an image, or a layer is out of place or leaves nothing of the image.
     """
     if len(input_shape) != 3:
         raise ValueError(f"a cnn needs images (channels, height, width), not inputs of shape {input_shape}")

@@ -48,7 +48,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     absent = ""
     tried: list[str] = []
     own_layers: Sequence[Layer] = ()
-    # What the user's own code prints is no part of the config.
+    # What the user's own code prints is not part of the config.
     with redirect_stdout(sys.stderr):
         try:
             experiment = load_experiment(reading, folder_of_data(data_dir))

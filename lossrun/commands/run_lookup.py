@@ -42,7 +42,7 @@ def meant_alone(runs: Sequence[str] | None, tags: Sequence[str] | None, runs_dir
     """Return the run or sweep that a lone argument means, and whether it is a sweep; None for patterns, tags, several.
 
     Raises RunError for an argument that means nothing, if there are sweeps that it may have been meant for; otherwise
-    it is None, and whoever looks for the run says what is wrong.
+    it is None, and the search for the run reports what is wrong.
     """
     from lossrun.errors import RunError
     from lossrun.records.finding.runs import is_pattern

@@ -224,7 +224,7 @@ def run_on_screen(
     best = LiveScores(metric, goal(metric) or "min", partial(score_of, sweep, metric)) if metric else None
     with ExitStack() as during, cells_progress(stderr(), best, hidden=quiet) as (begins, ended):
         if cluster is not None:
-            # What Ray has to say is no data.
+            # What Ray has to say is not data.
             during.enter_context(redirect_stdout(sys.stderr))
             during.callback(cluster.leave)
         endings = run_sweep(
@@ -249,7 +249,7 @@ def run_on_screen(
         )
     else:
         print_sweep(stdout(), result_of(sweep), everything=False)
-        note(stderr(), f"again at any time:\n  {run_command('compare', sweep.path)}")
+        note(stderr(), f"to print the result again:\n  {run_command('compare', sweep.path)}")
     if any(how.ending == "failed" for how in endings.values()):
         raise typer.Exit(1)
 

@@ -74,7 +74,7 @@ def cnn(
     The other arguments are those of `mlp`.
 
     Raises:
-        ValueError: If the input is no image, or the layers do not fit it.
+        ValueError: If the input is not an image, or the layers do not fit it.
     """
     summary = cast(Model, get("model", "cnn")).layers(
         {"layers": layers, "batch_norm": batch_norm}, tuple(input_shape), output_size

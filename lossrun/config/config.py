@@ -10,7 +10,7 @@ class Choice:
     """A component and its parameters.
 
     Attributes:
-        name: Our name of the component, or `module:attribute` for one of the user's own.
+        name: Our name of the component, or `module:attribute` for the user's own component.
     """
 
     name: str

@@ -91,7 +91,7 @@ def from_mapping(
 
 
 def _place(error: UnicodeDecodeError) -> str:
-    """Return line and column of the first byte that is no text."""
+    """Return line and column of the first byte that is not text."""
     before = bytes(error.object[: error.start]).decode("utf-8-sig", "replace")
     lines = before.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return f":{len(lines)}:{len(lines[-1]) + 1}"

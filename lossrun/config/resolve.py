@@ -41,7 +41,7 @@ def model_output(config: Config, facts: DataFacts) -> str:
     """Return the last layer's activation: as configured, or as the loss and then the task need it.
 
     A loss with a configured form of inputs decides. Losses that prefer logits get logits. Others (`mse`, `mae`) get
-    probabilities for classes and raw values for a regression. A model or loss of the user's own is assumed to use raw
+    probabilities for classes and raw values for a regression. The user's own model or loss is assumed to use raw
     outputs.
     """
     stated = str(config.model["output"])
@@ -66,7 +66,7 @@ def outputs_read_as(config: Config, facts: DataFacts) -> tuple[str, Prediction |
     """Return how outputs become a prediction: the last activation, and what the loss makes of its result.
 
     The activation is the model's own, or the sigmoid that a loss applies to logits, also for exclusive classes and for
-    numbers. A loss of the user's own is assumed to make probabilities for classes and means for numbers.
+    numbers. The user's own loss is assumed to make probabilities for classes and means for numbers.
 
     Args:
         config: A resolved config.
@@ -82,7 +82,7 @@ def outputs_read_as(config: Config, facts: DataFacts) -> tuple[str, Prediction |
 
 
 def loss_declaration(loss: Choice) -> Loss | None:
-    """Return the declaration of the loss; None for a loss of the user's own."""
+    """Return the declaration of the loss; None for the user's own loss."""
     if loss.is_plugin:
         return None
     declared = get("loss", loss.name)

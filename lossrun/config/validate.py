@@ -22,7 +22,7 @@ from lossrun.config.seeds import seeds_of
 from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, dotted
 from lossrun.errors import ConfigError
 
-# The keys of a component of the user's own that lossrun reads; the component gets the others.
+# The keys of the user's own component that lossrun reads; the component gets the others.
 PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {
     "dataset": SPLITS,
     "model": (OUTPUT,),
@@ -211,7 +211,7 @@ class _Checker:
         return parameter is not None and any(spelling in given for spelling in (parameter.name, *parameter.aliases))
 
     def plugin(self, kind: str, parameters: Mapping[str, Any], path: Path) -> dict[str, Any]:
-        """Check our own keys of a component of the user's own.
+        """Check our own keys of the user's own component.
 
         Its other parameters are only checked to be plain and finite.
         """

@@ -49,7 +49,7 @@ def load(
         seed: The seed of the run, used only with split_seed: seed.
         resample: Which of several splits or folds.
         precision: The precision of the model, in which different numbers may become equal.
-        ignored: The label whose samples the loss ignores; they are left out if it is no class.
+        ignored: The label whose samples the loss ignores; they are left out if it is not a class.
         most: How many samples to train on at most, so that all splits train on as many; the others are left out.
 
     Raises:

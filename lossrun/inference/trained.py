@@ -90,7 +90,7 @@ def find_trained(path: Path, data_dir: Path | None, *, with_samples: bool = True
             Runs of older versions keep too little, so their data are read all the same.
 
     Raises:
-        RunError: The path is no run.
+        RunError: The path is not a run.
         DataError: The data are not those that the run was trained on.
     """
     run = recorded.load(path)
@@ -107,7 +107,7 @@ def find_trained(path: Path, data_dir: Path | None, *, with_samples: bool = True
         there = last.get("directory")
         notes.append(f"your own code in {there} has changed or gone; the copy in {code.directory} is used")
     place = build.workplace(config, code.directory)
-    # Whoever computes with the run does so in an isolated block, at the end of which the number is the caller's again.
+    # The caller computes with the run in an isolated block, at the end of which the number is the caller's again.
     torch.set_num_threads(recorded_threads(last.get("threads")))
     now = {**last, **environment.environment(place.device, reading, torch.get_num_threads())}
     different = environment.changes(dict(last), now)

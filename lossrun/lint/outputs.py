@@ -211,7 +211,7 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
 
 def negative_mean(case: Case) -> Iterator[Violation]:
     """Find a loss that takes the logarithm of outputs that can be negative."""
-    # The last layer of a model of the user's own is unknown.
+    # The last layer of the user's own model is unknown.
     reads_means = case.config.loss.parameters.get("log_input") is False
     if reads_means and case.output == "none" and not case.config.model.is_plugin:
         yield Violation(

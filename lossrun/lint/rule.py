@@ -18,8 +18,8 @@ class Case:
     """A resolved config with the facts of its data.
 
     Attributes:
-        loss: The declaration of the loss; None for a loss of the user's own.
-        optimizer: The declaration of the optimizer; None for an optimizer of the user's own.
+        loss: The declaration of the loss; None for the user's own loss.
+        optimizer: The declaration of the optimizer; None for the user's own optimizer.
     """
 
     config: Config

@@ -95,7 +95,7 @@ def layers(config: Config, facts: DataFacts) -> list[Layer]:
 
 
 def declared_layers(config: Config, facts: DataFacts) -> list[Layer]:
-    """Return the rows of the model's summary; [] for a model of the user's own.
+    """Return the rows of the model's summary; [] for the user's own model.
 
     Raises:
         ValueError: If the shapes do not fit.

@@ -20,7 +20,7 @@ def class_weights(case: Case) -> Iterator[Violation]:
     """Find weights that do not fit the classes."""
     parameters, facts = case.config.loss.parameters, case.facts
     if case.loss is None:
-        return  # the parameters of a loss of the user's own are unknown
+        return  # the parameters of the user's own loss are unknown
     weights, positive = parameters.get("class_weights"), parameters.get("pos_weight")
     path = ("loss", "class_weights")
     if isinstance(positive, list) and len(positive) != facts.target_size:

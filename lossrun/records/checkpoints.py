@@ -205,7 +205,7 @@ def _listed(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     return {name: f"{_name_of(array.dtype)} {list(array.shape)}" for name, array in sorted(arrays.items())}
 
 
-_name_of: Final = cache(str)  # of a type: numpy puts it together anew each time, which takes longer than all the rest
+_name_of: Final = cache(str)  # of a type: numpy puts it together again each time, which takes longer than all the rest
 
 
 def _difference(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:

@@ -148,7 +148,7 @@ def create(
 
     Args:
         shared: Whether several processes make the same sweep: its name then ends in a digest of config and plan instead
-            of beginning with the time, and whoever comes later gets the directory that is there.
+            of beginning with the time, and a later process gets the existing directory.
 
     Raises:
         RunError: If writing fails.

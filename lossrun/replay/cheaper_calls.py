@@ -40,7 +40,7 @@ def cheaper(call: Call) -> Call:
 def mean(call: Call) -> Kernel | None:
     """Return the sum, divided where there is something to divide by: that is how torch computes a mean on the CPU.
 
-    None if the call is no mean, or one of another type.
+    None if the call is not a mean, or one of another type.
     """
     if (
         call.op not in (_aten.mean.default, _aten.mean.dim)

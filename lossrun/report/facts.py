@@ -33,7 +33,7 @@ def facts(
         config: The resolved config.
         known: The facts about the data.
         notes: Notes about the data.
-        own_layers: The layers of a model of the user's own.
+        own_layers: The layers of the user's own model.
         written: The keys that the config gives a value; these are shown even if they switch something off.
     """
     return {
@@ -46,7 +46,7 @@ def facts(
 
 
 def layers(config: Config, data_facts: DataFacts, own_layers: Sequence[Layer] = ()) -> list[Layer]:
-    """Return the rows of the model's summary; for a model of the user's own, `own_layers`."""
+    """Return the rows of the model's summary; for the user's own model, `own_layers`."""
     if config.model.is_plugin:
         return list(own_layers)
     model = get("model", config.model.name)

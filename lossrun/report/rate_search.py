@@ -26,7 +26,7 @@ def search_progress(console: Console, *, hidden: bool) -> Iterator[Callable[[int
 
 def print_search(console: Console, found: RateSearch) -> None:
     """Print a curve for each round, and what they suggest."""
-    title = f"{found.metric}: {BETTER[found.goal]}; gaps diverged, or did worse than without training"
+    title = f"{found.metric}: {BETTER[found.goal]}; a gap is a rate that diverged or did worse than without training"
     print_curves(console, search_curves(found), title)
     print_line(console, "")
     assert found.suggestion is not None

@@ -67,7 +67,7 @@ class Receiver:
         if not self._has_begun:
             self._begin()
         pieces = dict(delivery.pieces)
-        # A run that was begun anew has another id.
+        # A run that was started again has another id.
         new = [cell.directory for cell in self.stack if f"{cell.directory}/run.json" in pieces]
         if new:
             self._create({directory: _taken(pieces, directory) for directory in new})

@@ -65,10 +65,10 @@ def thaw(replicas: Iterable[Replica]) -> None:
 
 def _renew_early_stopping(session: Session, before: Criteria, now: Criteria) -> list[str]:
     early = session.config.early_stopping
-    anew = before["early_stopping"] != now["early_stopping"]
+    changed = before["early_stopping"] != now["early_stopping"]
     thawed = []
     for replica in session.replicas:
-        if anew:
+        if changed:
             replica.stopping = best_and_stopping(session.config)[1]
         # Also if only the patience has changed.
         stops = early and replica.stopping and replica.stopping.bad_epochs >= early.patience
@@ -78,7 +78,7 @@ def _renew_early_stopping(session: Session, before: Criteria, now: Criteria) -> 
     if session.step_in_epoch == 0:
         thaw(session.replicas)
     told = _going_on(thawed, "" if session.step_in_epoch == 0 else f" from epoch {session.position.epoch + 1} on")
-    if not anew or early is None:
+    if not changed or early is None:
         return [f"early stopping: {told}"] if told else []
     change = _changed(before["early_stopping"], now["early_stopping"])
     return [f"early stopping: {change}{'; ' if told else ''}{told}"]

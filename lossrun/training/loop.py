@@ -193,7 +193,7 @@ def _after_epoch(
 
 
 def _unfit_outputs(error: BaseException, session: Session) -> str:
-    """Report that lossrun's loss refuses an output of the user's own model, which did not show on the first batch."""
+    """Report that lossrun's loss refuses outputs of the user's model, although the first batch had none of these."""
     model = session.config.model
     return f"model: {model.name}: {error}" if model.is_plugin and isinstance(error, ValueError) else ""
 

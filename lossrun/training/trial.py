@@ -65,7 +65,7 @@ class SettingsTrial:
         """Return {settings: the loss after some steps from the first weights}, for settings that can be tried.
 
         The loss is a share of the best constant output's loss, so that different losses and scales of targets can be
-        compared; infinity where the settings do not train. A component of the user's own is not tried, because its code
+        compared; infinity where the settings do not train. The user's own component is not tried, because its code
         may do more than train. Nor are settings for which no time is left.
         """
         config = self.session.config

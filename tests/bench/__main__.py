@@ -1,4 +1,4 @@
-"""Measures lossrun beside every peer that is installed, and prints tables.
+"""Measures lossrun next to every peer that is installed, and prints tables.
 
     python -m tests.bench                      everything (about half an hour on two idle cores)
     python -m tests.bench epochs --tasks mnist-128 --peers keras-jax lightning --rounds 5
@@ -14,12 +14,12 @@ from tests.bench.peers import PEERS
 from tests.bench.tasks import TASKS
 
 PARTS = {
-    "epochs": "seconds per epoch beside every peer",
-    "command": "whole commands beside the same job in Keras and Lightning; what starting adds to import torch",
-    "seeds": "many seeds in one run beside one",
-    "sweep": "whole sweeps beside the same runs one by one",
-    "rates": "rates that find-lr suggests beside the best rate of a sweep; only where asked for",
-    "neighbour": "a small run beside busy processes",
+    "epochs": "seconds per epoch next to every peer",
+    "command": "whole commands compared with the same job in Keras and Lightning; what starting adds to import torch",
+    "seeds": "many seeds in one run compared with one",
+    "sweep": "whole sweeps compared with the same runs one by one",
+    "rates": "rates that find-lr suggests compared with the best rate of a sweep; only where asked for",
+    "neighbour": "a small run next to busy processes",
     "startup": "commands that must not import torch",
     "growth": "more samples, memory, evaluation, checkpoints, long histories",
 }

@@ -1,4 +1,4 @@
-"""Whole commands, from the shell to exit, beside the same job in Keras and Lightning."""
+"""Whole commands, from the shell to exit, compared with the same job in Keras and Lightning."""
 
 import json
 import sys
@@ -88,8 +88,8 @@ def _job(peer: str, epochs: int, archive: Path, folder: Path) -> list[str]:
 
 
 def _measure_start(rounds: int, folder: str) -> None:
-    """One epoch of the tiny regression beside `import torch` alone. What the epoch itself took is no part of starting;
-    what is left holds the end of the run as well (test data, predictions, ledger)."""
+    """One epoch of the tiny regression next to `import torch` alone. The epoch itself is not part of starting; the rest
+    includes the end of the run (test data, predictions, ledger)."""
     Path(folder, "config.yaml").write_text(json.dumps(TASKS["regression"].config(1)))
     torch_alone, whole, epoch, building = [], [], [], []
     for number in range(1 + rounds):

@@ -1,4 +1,4 @@
-"""Seconds per epoch, evaluation on the validation part included, beside every peer that is installed."""
+"""Seconds per epoch, evaluation on the validation part included, next to every peer that is installed."""
 
 import tempfile
 from collections.abc import Sequence

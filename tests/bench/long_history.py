@@ -78,7 +78,7 @@ def _measure_comparing(folder: Path) -> None:
 
 
 def _lengthen(run: RunDirectory, epochs: int) -> None:
-    """Make a run of one epoch one of many, and say so in its ledger, whose digests are held against the other files."""
+    """Turn a run of one epoch into one of many, and record that in its ledger, which has the digests of the files."""
     first, *_, last = (
         {key: value for key, value in event.items() if key not in ("event", "time", "digest")}
         for event in ledger.read(run.ledger_path)

@@ -29,11 +29,11 @@ def measure(rounds: int, epochs: int) -> None:
     rows = []
     for count in counts:
         times_alone = ratio(times[count], times[0])
-        each = [beside / alone for beside, alone in zip(times[count], times[0], strict=True)]
+        each = [busy / alone for busy, alone in zip(times[count], times[0], strict=True)]
         target = verdict(times_alone, MOST_TIMES if count == 1 else None)
         rows.append([str(count), seconds(median(times[count])), f"{times_alone:.2f}", spread(each, 2), *target])
     print_table(
-        f"{TASKS['regression'].title} beside busy processes, {everywhere} cores, {rounds} rounds",
+        f"{TASKS['regression'].title} next to busy processes, {everywhere} cores, {rounds} rounds",
         ["busy processes", "an epoch", "/ alone", "in each round", "target", ""],
         rows,
     )
@@ -41,7 +41,7 @@ def measure(rounds: int, epochs: int) -> None:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many processes that each keep a core busy."""
+    """`count` processes that each keep a core busy."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield

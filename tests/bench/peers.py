@@ -34,10 +34,10 @@ PEERS: Final[dict[str, Peer]] = {
 
 
 def available(names: Sequence[str]) -> list[str]:
-    """lossrun, and those of `names` that are installed; tells of the others."""
+    """lossrun, and those of `names` that are installed; prints the names of the others."""
     for name in names:
         if not installed(*PEERS[name].modules):
-            print(f"{name} is left out: it wants {' and '.join(PEERS[name].modules)}, not all of them installed")
+            print(f"{name} is left out: it needs {' and '.join(PEERS[name].modules)}, not all of them installed")
     return ["lossrun", *(name for name in names if name != "lossrun" and installed(*PEERS[name].modules))]
 
 

@@ -1,10 +1,10 @@
-"""What `find-lr` suggests, beside the best rate of a sweep, for each config that comes with lossrun.
+"""What `find-lr` suggests, next to the best rate of a sweep, for each config that comes with lossrun.
 
     python -m tests.bench rates
 
 A sweep trains the whole run with each of some rates, a factor of the square root of ten apart, on two seeds, and
 chooses as `lossrun sweep CONFIG --over learning_rate=log:...` does. Rates whose score is worse by less than the
-standard error of the difference might be the best ones with other seeds: the suggestion is held against the nearest of
+standard error of the difference might be the best ones with other seeds: the suggestion is compared with the nearest of
 these. A config of MNIST is trained for fewer epochs, by both.
 """
 
@@ -46,7 +46,7 @@ def measure(only: list[str] | None = None) -> None:
             rows.append(row)
             progress("  ".join(row))
     columns = ["config", "metric of find-lr", "suggested", "metric of the sweep", "best", "as good", "ratio", ""]
-    print_table(f"Suggested rates beside a sweep's best, within a factor of {WITHIN:g}", columns, rows)
+    print_table(f"Suggested rates next to a sweep's best, within a factor of {WITHIN:g}", columns, rows)
 
 
 def _compared(name: str) -> Iterator[list[str]]:

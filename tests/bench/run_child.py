@@ -21,7 +21,7 @@ def run(config: Mapping[str, Any], time_checkpoints: bool = False) -> dict[str, 
     seconds, train_seconds: of each epoch, as the history has them
     between: from the end of one epoch to the end of the next, writing included (one fewer than epochs)
     checkpoints: what of that went into writing checkpoints, which hold the best weights; only with `time_checkpoints`
-    whole: all of it, but for the imports of lossrun's own modules
+    whole: all of it, except for the imports of lossrun's own modules
     loading, building: the parts of it before the first epoch; what torch imports meanwhile, the run directory and the
         checkpoint of step 0 belong to building
     last: the last history row of the first seed

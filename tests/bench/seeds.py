@@ -1,4 +1,4 @@
-"""What many seeds in one run cost beside one seed."""
+"""What many seeds in one run cost compared with one seed."""
 
 from collections.abc import Sequence
 from statistics import median

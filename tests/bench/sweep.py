@@ -1,4 +1,4 @@
-"""A whole sweep, from the shell to exit, beside the same runs one after the other."""
+"""A whole sweep, from the shell to exit, compared with the same runs one after the other."""
 
 import json
 import os

@@ -24,7 +24,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 
 def progress(text: str) -> None:
-    """What has just been measured, for whoever waits."""
+    """What has just been measured, for a person who waits."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -38,7 +38,7 @@ LENET5: Final[tuple[Layer, ...]] = (
 @dataclass(frozen=True, slots=True)
 class Task:
     """`layers` and `outputs` describe the peers' network, `parameters` how many it has, lossrun's as well. Images keep
-    their shape where the network wants it. `more_epochs`: a factor, where an epoch is short. `score`: the validation
+    their shape if the network needs it. `more_epochs`: a factor, where an epoch is short. `score`: the validation
     column that says whether all have learned the same. `targets`: at most this ratio of lossrun to a peer."""
 
     name: str
@@ -153,7 +153,7 @@ def _arrays(name: str, part: Part, scaling: Scaling) -> dict[str, np.ndarray]:
 
 
 def shaped(task: Task, inputs: np.ndarray, *, channels_last: bool) -> np.ndarray:
-    """(N, features) -> images, where the task's network wants them."""
+    """(N, features) -> images, if the task's network needs them."""
     if not task.images:
         return inputs
     return inputs.reshape(-1, 28, 28, 1) if channels_last else inputs.reshape(-1, 1, 28, 28)

@@ -57,7 +57,7 @@ def test_losses_say_what_they_take_and_give() -> None:
         assert loss.accepts
         assert loss.units in ("", "targets", "targets squared", "per cent", "nats")
         assert loss.parameter("reduction") is REDUCTION
-        # A loss that is told its inputs takes each form that it can be told of.
+        # A loss with the parameter `inputs` accepts each form that `inputs` can name.
         inputs = loss.parameter("inputs")
         assert inputs is None or set(loss.accepts) == {"logits", "probabilities", "log_probabilities"}
     assert REDUCTION.type == Literal["mean", "sum", "half_sum", "sample_mean", "half_sample_mean"]

@@ -20,7 +20,7 @@ SETTINGS = ("seeds=2", "dataset.standardize={inputs: true, targets: true}")
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with three finished runs, of which each test damages a copy."""
+    """A folder with three finished runs; each test damages a copy of one."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "config.yaml").write_text(CONFIG)
     with pytest.MonkeyPatch.context() as patch:
@@ -224,7 +224,7 @@ def test_a_damaged_run_can_be_removed(lossrun: Run, run: Path) -> None:
 
 
 def test_what_is_left_of_a_history_is_held_against_the_checkpoints(lossrun: Run, run: Path) -> None:
-    """A history that has lost its last rows is told of; one that was changed besides is refused."""
+    """A history that has lost its last rows is reported; one that was also changed is refused."""
     path = run / "history.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
     assert lossrun("show", "first").code == 0

@@ -116,5 +116,5 @@ def test_a_name_in_brackets_says_where_to_read_on(lossrun: Run, config: Path) ->
     assert diverged.code == 6
     assert diverged.err.count(" says more") == 2  # of the rate, before; of the divergence, after
     assert where_to_read(["list[int]", "a [b]", "x [dead].\nTo go on", "[chance]"]) == (
-        "`lossrun explain dead` says more, and so for chance"
+        "`lossrun explain dead` says more; likewise for chance"
     )

@@ -14,7 +14,7 @@ from tests.cli.conftest import CONFIG, in_another_process
 from tests.conftest import write_run
 
 PROJECT: Final = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-# torch and the rooms of its wing, of which each other room is kept free by contract.
+# torch and the rooms of its wing; the import contracts keep every other room free of them.
 TORCH: Final = next(
     tuple(contract["forbidden_modules"])
     for contract in PROJECT["tool"]["importlinter"]["contracts"]

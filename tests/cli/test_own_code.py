@@ -115,7 +115,7 @@ def test_a_config_can_call_what_is_installed_without_a_file_beside_it(lossrun: R
     assert 'dataset: {name: "os:system", command: ...}' in SECURITY
     config = CONFIG.replace('{name: "own_code:points"}', '{name: "os:system", command: touch called}')
     (tmp_path / "other.yaml").write_text(config)
-    assert lossrun("check", "other.yaml").code == 3  # what it gives is no dataset, but it was called
+    assert lossrun("check", "other.yaml").code == 3  # what it gives is not a dataset, but it was called
     assert (tmp_path / "called").exists()
 
 

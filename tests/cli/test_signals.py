@@ -72,7 +72,7 @@ def test_a_second_ctrl_c_says_what_is_saved(lossrun: Run, tmp_path: Path) -> Non
     assert lossrun("resume", "last", "--quiet", "--set", "epochs=5").code == 0
 
 
-# A model that takes for ever to be evaluated, if it was asked to, once the run has begun.
+# A model that takes forever to be evaluated, if it was asked to, once the run has begun.
 SLOW = """
 import os, pathlib, time
 import torch

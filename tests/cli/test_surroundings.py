@@ -1,4 +1,4 @@
-"""Commands in surroundings that nobody tries at home: a folder whose name is no text, an ASCII terminal, no home."""
+"""Commands in surroundings that nobody tries at home: a folder whose name is not text, an ASCII terminal, no home."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import lossrun as package
 from lossrun.records import recorded
 from tests.cli.conftest import CONFIG, Done, in_another_process
 
-# Bytes that are no UTF-8: "caf\xe9" as Latin-1 has it.
+# Bytes that are not UTF-8: "caf\xe9" as Latin-1 has it.
 CAFE = os.fsdecode(b"caf\xe9")
 TABLE = "a,b,y\n" + "".join(f"{i},{i * i % 7}.5,{i * 0.5 + 0.1}\n" for i in range(40))
 

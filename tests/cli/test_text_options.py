@@ -1,4 +1,4 @@
-"""Options that take text take it as it stands, byte for byte."""
+"""Options that take text take it unchanged, byte for byte."""
 
 import json
 from pathlib import Path

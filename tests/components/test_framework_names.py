@@ -1,6 +1,6 @@
 """Every name in the catalogue that belongs to a framework acts as the framework's own, called with no options.
 
-The tables are held against the catalogue: a new spelling that is neither compared here nor listed as nobody's fails.
+The tables are compared with the catalogue: a new spelling that is neither compared here nor listed as nobody's fails.
 Keras 3 and PyTorch are really run. TensorFlow 1 is not to be had any more; its formulas are written out from the
 documentation of `tf.compat.v1`. Per-sample values are compared: how a batch is reduced is `test_keras_losses.py`'s.
 """
@@ -72,7 +72,7 @@ def of_logits(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def log_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """tf.losses.log_loss, epsilon=1e-7; scikit-learn's log_loss is the same but for the epsilon."""
+    """tf.losses.log_loss, epsilon=1e-7; scikit-learn's log_loss is the same except for the epsilon."""
     return -(targets * (outputs + 1e-7).log() + (1 - targets) * (1 - outputs + 1e-7).log()).mean(dim=1)
 
 
@@ -202,7 +202,7 @@ LOSSES: dict[str, Case] = {
         "sparse_softmax_cross_entropy_with_logits",
     ),
     "log_poisson_loss": Case(log_poisson, "positive"),
-    # Minus torch's: a similarity is no loss, and a remark says so.
+    # Minus torch's: a similarity is not a loss, and a remark says so.
     "torch.cosine_similarity": Case(lambda o, t: -F.cosine_similarity(o, t), "numbers"),
     "nn.CosineSimilarity": Case(lambda o, t: -nn.CosineSimilarity()(o, t), "numbers"),
     "cosine_distance": Case(cosine_distance, "numbers"),

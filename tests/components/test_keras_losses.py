@@ -1,4 +1,4 @@
-"""Every loss of Keras 3 really run, on its torch backend, beside ours.
+"""Every loss of Keras 3 really run, on its torch backend, next to ours.
 
 Both get the same numbers, ordinary and extreme, in float32 and in float64, and must agree to 1e-6. Where Keras gives up
 digits (it takes logarithms of clipped probabilities), ours must be the exact value and Keras' another.

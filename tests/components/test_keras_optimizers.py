@@ -28,7 +28,7 @@ pytestmark = [
 
 STEPS = 10
 RATE = 0.0625
-# The names are for Keras' Muon, which is told of its output layer by name.
+# The names are for Keras' Muon, which is given the name of its output layer.
 SHAPES = {"hidden": (6, 4), "hidden_bias": (6,), "output": (3, 6), "output_bias": (3,)}
 
 # Class -> (its arguments, ours): the same rule, so the same steps.
@@ -140,7 +140,7 @@ def test_every_optimizer_of_keras_is_compared_or_explained() -> None:
 
 EPOCHS, STEPS_PER_EPOCH = 12, 5
 TOTAL = EPOCHS * STEPS_PER_EPOCH
-# Class -> (its arguments but for the rate, ours). Lengths in steps there, in epochs here.
+# Class -> (its arguments except for the rate, ours). Lengths in steps there, in epochs here.
 SAME_SCHEDULES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("CosineDecay", {"decay_steps": TOTAL}, {}),
     ("CosineDecay", {"decay_steps": 20, "alpha": 0.1}, {"over_epochs": 4.0, "alpha": 0.1}),

@@ -35,7 +35,7 @@ PAIRS = {optimizer.name: optimizer.pairs for optimizer in OPTIMIZERS if optimize
 # What is no hyperparameter: how torch computes, and maximize, which would turn the loss upside down.
 NOT_OURS = {"params", "lr", "maximize", "foreach", "fused", "capturable", "differentiable"}
 
-# By name, settings of which each declared parameter is changed in at least one.
+# By name, settings; each declared parameter is changed in at least one of them.
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "sgd": [
         {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
@@ -89,7 +89,7 @@ def fresh(dtype: torch.dtype = torch.float32) -> list[Tensor]:
 
 
 def set_gradients(weights: Sequence[Tensor], step: int) -> None:
-    """The same at the same step whoever asks, of either sign and of sizes from 1e-4 to 1, some of them 0."""
+    """The same at the same step for every caller, of either sign and of sizes from 1e-4 to 1, some of them 0."""
     generator = torch.Generator().manual_seed(step + 1)
     for weight in weights:
         sizes = 10 ** -(4 * torch.rand(weight.shape, generator=generator))
@@ -300,7 +300,7 @@ def test_what_torch_refuses_is_refused_before(name: str) -> None:
             tried += refused
             if refused:
                 assert check(parameter, value)[2], (parameter.name, value)
-    # asgd's numbers go unchecked in torch, but for the decay.
+    # asgd's numbers go unchecked in torch, except for the decay.
     assert tried
 
 

@@ -29,7 +29,7 @@ def test_parameters_are_those_given():
         0.5,
         0.25,
     ]
-    assert at(rate_curves("step", {"warmup_epochs": 3.0})[1], 0.0) == 1.0  # beside its own warm-up: none
+    assert at(rate_curves("step", {"warmup_epochs": 3.0})[1], 0.0) == 1.0  # next to its own warm-up: none
 
 
 @pytest.mark.parametrize("name", NAMES)

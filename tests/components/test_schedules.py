@@ -54,7 +54,7 @@ def rates(name: str, epochs: int = EPOCHS, **parameters: Any) -> list[float]:
 
 
 def torchs(scheduler_class: Any, count: int, **parameters: Any) -> list[float]:
-    """The learning rates of so many steps of one of torch's schedulers."""
+    """The learning rates of `steps` steps of one of torch's schedulers."""
     optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=LEARNING_RATE)
     scheduler = scheduler_class(optimizer, **parameters)
     seen = []

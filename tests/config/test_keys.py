@@ -49,7 +49,7 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
     rest = [old for old in shortest.splitlines() if old.partition(":")[0] not in (top, meant)]
     found = problems("\n".join([*rest, line]))
     assert len(found) == 1, found
-    # The right word in the wrong place is no riddle.
+    # The right word in the wrong place is not a riddle.
     outside = top if below and "." not in meant else ""
     hint = f"write {meant} on a separate line, next to {outside}" if outside else f"did you mean {meant}?"
     assert f"{habit}: there is no such key; {hint}" in found[0].splitlines()[0]

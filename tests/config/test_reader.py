@@ -17,7 +17,7 @@ PARSE = yaml.parse
 
 
 def parse_in_other_words(text: str, **options: Any) -> Iterator[Any]:
-    """PyYAML as a release may be that words its errors anew."""
+    """PyYAML as a release may be that words its errors differently."""
     try:
         yield from PARSE(text, **options)
     except yaml.MarkedYAMLError as error:
@@ -49,7 +49,7 @@ def refused(text: str) -> str:
 
 # YAML 1.2.2, section 10.3.2 (core schema). Where YAML 1.1 differs, the comment says how.
 SCALARS: list[tuple[str, Any]] = [
-    ("1e-3", 0.001),  # 1.1: a string, for want of a point
+    ("1e-3", 0.001),  # 1.1: a string, because it has no point
     ("1E5", 100000.0),  # 1.1: a string
     ("-1e+3", -1000.0),
     (".5", 0.5),
@@ -301,7 +301,7 @@ def test_no_text_raises_anything_but_config_error(text: str) -> None:
     assert all(problem.startswith("c.yaml:") for problem in problems)
 
 
-# 0xFFFFFFFF is no Unicode character, and 0xD800 is one half of a pair that UTF-8 cannot hold.
+# 0xFFFFFFFF is not a Unicode character, and 0xD800 is one half of a pair that UTF-8 cannot hold.
 @pytest.mark.parametrize("text", ['a: "\\UFFFFFFFF"', 'a: "\\uD800"', '"\\uDFFF": 1', 'a: ["x", "\\U00110000"]'])
 def test_escapes_that_are_no_character_are_refused(loader: str, text: str) -> None:
     assert refused(text).startswith("c.yaml:")

@@ -37,7 +37,7 @@ def test_the_written_config_gives_the_same_seeds(keys: dict[str, Any]) -> None:
 
 
 def test_folds_need_no_test_key_whatever_its_default() -> None:
-    """The default of points written in the YAML is no test data."""
+    """The default of points written in the YAML is not test data."""
     points = {"name": "inline", "inputs": [[0.0], [1.0], [2.0], [3.0]], "targets": [0.0, 1.0, 2.0, 3.0]}
     assert config(folds=4, dataset=points).seeds == (0, 1, 2, 3)
 

@@ -1,4 +1,4 @@
-"""Names from other frameworks, what they imply, and names of the user's own."""
+"""Names from other frameworks, what they imply, and the user's own names."""
 
 from collections.abc import Callable
 from typing import Any

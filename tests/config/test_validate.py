@@ -243,7 +243,7 @@ def test_seeds_count_up_from_the_seed_or_are_listed(
     [
         ("seeds: 0", "seeds: 0 seeds; expected 1 to"),
         (f"seeds: {MAX_SEEDS + 1}", "seeds; expected 1 to"),
-        ("seeds: 99999999999999999999", "seeds; expected 1 to"),  # a range of so many would not fit in memory
+        ("seeds: 99999999999999999999", "seeds; expected 1 to"),  # a range of this length would not fit in memory
         ("seeds: []", "seeds: []; expected at least one seed"),
         ("seeds: [2, 2]", "each only once"),
         ("seeds: [[1], [2]]", "seeds[0]: [1] is a list"),

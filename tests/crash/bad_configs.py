@@ -72,7 +72,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "\u202eevil": ("1",),
     "'\\e[31mred'": ("1",),
 }
-# Texts that are no config at all.
+# Texts that are not configs at all.
 TEXT_CASES: dict[str, bytes] = {
     "empty": b"",
     "a comment": b"# nothing\n",

@@ -1,7 +1,7 @@
 """Downloads from servers that send too little, something else, too much, too slowly, or nothing, and in bad times.
 
 The next mirror is tried; without one it is exit 3 with all addresses and what to do by hand. It takes bounded time and
-memory. Under a file's name there is never another file, and nothing is left beside it.
+memory. Under a file's name there is never another file, and nothing is left next to it.
 """
 
 import gzip

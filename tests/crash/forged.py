@@ -1,6 +1,6 @@
 """Facts of another type in a ledger or a history whose digests are in order, as in a run that somebody else made.
 
-A digest tells of damage, not of who wrote a file. Every reader refuses such a run in a message, or takes it for what it
+A digest reveals damage, but not who wrote a file. Every reader refuses such a run in a message, or takes it for what it
 says; it never ends in a traceback, and `ls` goes on with the other runs.
 """
 

@@ -33,7 +33,7 @@ optimizer: adam
 learning_rate: 0.01
 epochs: 2
 """
-# A loss of one's own. It leaves a mark where somebody has armed it, so that it can be trained with before.
+# The user's own loss. It leaves a mark where somebody has armed it, so that it can be trained with before.
 OWN_LOSS = """\
 from pathlib import Path
 
@@ -145,7 +145,7 @@ def write_to(folder: Path, place: str, content: bytes | Callable[[Path], object]
 
 
 def bombs(folder: Path) -> dict[str, bytes]:
-    """Return contents that harm whoever reads them as something that they are not, or believes what they say."""
+    """Return contents that harm a reader that takes them for something else, or believes what they say."""
     canary = pickle.dumps(Canary(folder / "canary"))
     objects = io.BytesIO()
     np.savez(objects, ids=np.array([Canary(folder / "canary")], object), outputs=np.zeros(3), targets=np.zeros(3))

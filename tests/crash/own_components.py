@@ -64,7 +64,7 @@ class NumberInAGroup(Own):
         group["count"] = group.get("count", 0) + 1
         return 1.0 / group["count"]
 class LastGradient(Own):
-    """An attribute that every step writes anew, which is no state."""
+    """An attribute that every step overwrites, which is not state."""
     def share(self, weight, group):
         self.last = weight.grad.clone()
         return 1.0
@@ -158,7 +158,7 @@ class ModelLateInEvaluation(Model):
         return super().forward(inputs)
     def share(self): return 1.0 if self.evaluated < 2 or not self.training else 1.1
 class ModelLastOutputs(Model):
-    """An attribute that every step writes anew, which is no state."""
+    """An attribute that every step overwrites, which is not state."""
     def forward(self, inputs):
         self.outputs = super().forward(inputs)
         return self.outputs
@@ -183,7 +183,7 @@ class ModelNumpy(Model):
 class ModelPython(Model):
     def share(self): return 1.0 + random.random() if self.training else 1.0
 class ModelExtraState(ModelCounting):
-    """With the two functions by which torch saves what is no tensor."""
+    """With the two functions by which torch saves what is not a tensor."""
     def share(self): return 1.0 + 0.1 * self.calls
     def get_extra_state(self): return torch.tensor(self.calls)
     def set_extra_state(self, state): self.calls = int(state)

@@ -128,7 +128,7 @@ class Disk:
 
 
 def torn(old: bytes, new: bytes, draw: Random) -> bytearray:
-    """Return a file of which some blocks were written, some not, and whose length may be the old or the new one."""
+    """Return a file with some blocks written and some not, whose length may be the old or the new one."""
     length = draw.choice((len(old), len(new), draw.randint(min(len(old), len(new)), max(len(old), len(new)))))
     content = bytearray(old[:length].ljust(length, b"\0"))
     block = draw.choice((16, 512))  # a disk writes sectors of 512 bytes; small files are to be torn, too

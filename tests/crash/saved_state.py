@@ -94,7 +94,7 @@ def places(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]
     """Yield the way to every value of a tree but its root."""
     parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in parts:
-        if (*above, key) not in (("format_version",), ("tensors",)):  # written anew with every checkpoint
+        if (*above, key) not in (("format_version",), ("tensors",)):  # written again with every checkpoint
             yield (*above, key)
             yield from places(part, (*above, key))
 

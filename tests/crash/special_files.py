@@ -23,7 +23,7 @@ from tests.crash.failing_reads import failing
 from tests.crash.in_process import Said, problem_of, run
 from tests.crash.outcomes import Outcome, share_of
 
-SECONDS = 30  # that a command may take on a busy machine; a pipe that is waited for would take for ever
+SECONDS = 30  # that a command may take on a busy machine; a pipe that is waited for would take forever
 NOBODY = 65534
 OWN = """\
 import torch
@@ -136,7 +136,7 @@ def replace(path: Path, kind: str) -> None:
 
 
 def names_of(pristine: Path, place: Path) -> list[str]:
-    """Return the words that tell of a file; of a folder also the names of the files in it."""
+    """Return the words that name a file; for a folder also the names of the files in it."""
     inside = sorted((pristine / place).iterdir()) if (pristine / place).is_dir() else []
     # A cell of a sweep that is no folder is one that has not begun.
     of_sweep = ("damaged", "1 of 3 cells", "2 of 3 cells", "2/3") if place.parts[1].endswith("swept") else ()

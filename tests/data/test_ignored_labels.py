@@ -20,7 +20,7 @@ from tests.data.conftest import filled
         ([1, 2, 3], "1", "1 2 3", 0),
         ([1.0, 2.0, 3.0], 2, "1 2 3", 1),
         ([1, 2, 3], 2.0, "1 2 3", 1),
-        # Codes are no indices: none of them looks like a mark for "no class".
+        # Codes are not indices: none of them looks like a mark for "no class".
         ([10, 20, 30], 20, "10 20 30", 1),
         ([-2, -1, 0, 1, 2], -1, "-2 -1 0 1 2", 1),
         # What PyTorch's users write for "no class".
@@ -29,7 +29,7 @@ from tests.data.conftest import filled
         ([-1, 0, 1, 2], -1, "0 1 2", None),
         ([-100, 0, 1], -100, "0 1", None),
         ([1, 2, 3, 255], 255, "1 2 3", None),
-        # Words are classes; 1 is no word.
+        # Words are classes; 1 is not a word.
         (["cat", "dog", "emu"], "dog", "cat dog emu", 1),
         (["cat", "dog", "emu"], 1, "cat dog emu", None),
     ],

@@ -18,7 +18,7 @@ from tests.faults.judge import Outcome, config_of, trained
 from tests.faults.own import OWN
 from tests.faults.published_cases import copied, published
 
-# What is no alarm about the training: facts of the data that a fix of the network leaves as they are.
+# What is not an alarm about the training: facts of the data that a fix of the network leaves as they are.
 ABOUT_DATA: Final = {"missing_class"}
 
 

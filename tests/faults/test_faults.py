@@ -14,7 +14,7 @@ from tests.faults.own import ALIKE, OWN, Fault
 from tests.faults.published_cases import LARGE, Published, copied, published
 
 TRAINED = [fault for fault in OWN if fault.name not in ALIKE]
-# What the published cases hold beside their fault.
+# What the published cases contain in addition to their fault.
 ABOUT_DATA = "missing_class"
 # Its right fix is the logarithm of the input, which no setting takes.
 NOT_CURED = "58609115"

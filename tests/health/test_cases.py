@@ -104,7 +104,7 @@ def test_far_outliers_do_not_make_a_constant_of_a_perfect_fit(laboratory, loss):
     assert names(findings) == []
 
 
-# with one epoch, its mean is held against the first batch, however well the epoch ends: exit code 6.
+# with one epoch, its mean is compared with the first batch, however well the epoch ends: exit code 6.
 def test_a_single_epoch_that_ends_well_has_not_exploded(laboratory):
     dataset = {"name": "synthetic_regression", "samples": 20_000, "features": 3}
     config = {"dataset": dataset, "model": "mlp", "loss": "mse", "optimizer": "adagrad", "learning_rate": 1.0}
@@ -200,7 +200,7 @@ def test_a_doubled_sigmoid_is_named_under_multilabel_soft_margin(laboratory):
     assert names(findings) == ["double_sigmoid"]
 
 
-# always saying no is no candidate for the best constant, so a network collapsed onto it "beats" the constant.
+# always saying no is not a candidate for the best constant, so a network collapsed onto it "beats" the constant.
 def test_a_collapse_onto_the_most_frequent_class_is_dead(laboratory):
     generator = np.random.default_rng(1)
     dataset = inline(generator.normal(size=(400, 4)), (generator.random(400) < 0.2).astype(int), "binary")
@@ -289,7 +289,7 @@ def test_a_loss_that_remembers_resumes_to_the_bit(laboratory):
     assert_same_bits(whole, stopped)
 
 
-# whether a user's model hides an activation is decided anew by the weights at the resume.
+# whether a user's model hides an activation is decided again by the weights at the resume.
 def test_what_a_model_is_taken_for_does_not_depend_on_a_stop(laboratory):
     own(
         laboratory,

@@ -267,7 +267,7 @@ def test_the_usual_divergence_is_finite(laboratory, tmp_path, optimizer, learnin
 
 
 def test_a_dead_network_is_no_matter_of_the_task(laboratory):
-    """Weights that all begin alike stay alike: the outputs are a constant for ever, and the loss is finite."""
+    """Weights that all begin alike stay alike: the outputs are a constant forever, and the loss is finite."""
     for dataset, loss in ((blobs(3), "cross_entropy"), (MOONS, "hinge"), (LABELS, "dice"), (LINE, "mse")):
         model = {"name": "mlp", "init": {"name": "constant", "value": 0.0}}
         _, findings, diverged = trained(laboratory, {"dataset": dataset, "loss": loss, "model": model})

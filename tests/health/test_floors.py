@@ -1,4 +1,4 @@
-"""The values at which a loss may come to rest, against closed forms."""
+"""The values at which a loss may get stuck, compared with closed forms."""
 
 from math import e, log, nan
 from typing import Any

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 import lossrun
-from beside import width
+from sibling import width
 
 
 def points(samples=80):
@@ -147,7 +147,7 @@ def project(tmp_path: Path) -> Path:
     seconds = 1.7e9 + 10 * np.arange(60.0)[:, np.newaxis]
     np.savez(folder / "data" / "wide.npz", x=seconds, y=np.sin(np.arange(60.0)))
     (folder / "own.py").write_text(OWN)
-    (folder / "beside.py").write_text("width = 4\n")
+    (folder / "sibling.py").write_text("width = 4\n")
     return folder
 
 
@@ -174,7 +174,7 @@ def moved(run: Path) -> Path:
     other.parent.mkdir()
     shutil.move(folder, other)
     shutil.rmtree(other / "data")
-    for name in ("own.py", "beside.py"):
+    for name in ("own.py", "sibling.py"):
         (other / name).unlink()
     return other / "runs" / run.name
 
@@ -204,7 +204,7 @@ def test_predictions_need_neither_data_nor_code(project: Path, monkeypatch: pyte
         assert lossrun.resume(again, overrides=["epochs=3"]).status == "finished"
 
 
-PLACES = ["moved along", "beside the run", "above the run", "the current folder", "--data-dir", "--data-dir by name"]
+PLACES = ["moved along", "next to the run", "above the run", "the current folder", "--data-dir", "--data-dir by name"]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -225,7 +225,7 @@ def test_data_are_found_where_they_are(
     data_dir = None
     folder = {
         "moved along": again.parents[1] / "data",
-        "beside the run": again.parent,
+        "next to the run": again.parent,
         "above the run": again.parents[1],
         "the current folder": current,
         "--data-dir": current.with_name("store") / "data",
@@ -300,7 +300,7 @@ def test_changed_data_are_refused_by_what_needs_them(project: Path, monkeypatch:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("name", ["preparation.json", "source/own.py", "source/beside.py"])
+@pytest.mark.parametrize("name", ["preparation.json", "source/own.py", "source/sibling.py"])
 def test_what_the_run_keeps_is_held_against_its_digest(
     project: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -360,7 +360,7 @@ def test_a_module_of_that_name_elsewhere_is_not_taken_for_the_run_s(
     monkeypatch.chdir(current)
     np.testing.assert_array_equal(lossrun.predict(again, NUMBERS).arrays["prediction"], before)
     (current / "own.py").write_text(OWN)
-    (current / "beside.py").write_text("width = 4\n")
+    (current / "sibling.py").write_text("width = 4\n")
     found = lossrun.predict(again, NUMBERS)
     np.testing.assert_array_equal(found.arrays["prediction"], before)
     assert not any("copy" in text for text in found.notes)
@@ -378,10 +378,10 @@ def test_the_copy_is_of_the_code_that_the_run_was_resumed_with(project: Path, mo
 
 EDITS = {
     "another activation": lambda folder: edited(folder / "own.py", "nn.Tanh()", "nn.ReLU()"),
-    "another width": lambda folder: edited(folder / "beside.py", "4", "7"),
+    "another width": lambda folder: edited(folder / "sibling.py", "4", "7"),
     "a comment": lambda folder: edited(folder / "own.py", "import torch\n", "import torch  # 2.13\n"),
     "half written": lambda folder: edited(folder / "own.py", "):", "(:"),
-    "a neighbour gone": lambda folder: (folder / "beside.py").unlink(),
+    "a neighbour gone": lambda folder: (folder / "sibling.py").unlink(),
     "gone": lambda folder: (folder / "own.py").unlink(),
 }
 

@@ -115,8 +115,8 @@ def test_a_model_of_one_input(laboratory: Laboratory) -> None:
     write(laboratory.folder / "line.csv", [f"{i},{2 * i + 1.5}" for i in range(20)], "x,y")
     run = laboratory.start(REGRESSION | {"dataset": {"name": "csv", "path": "line.csv", "target": "y"}})
     alone = predict(run.path, write(laboratory.folder / "new.csv", ["1.5", "2.5"], "x"))
-    beside = predict(run.path, write(laboratory.folder / "new.csv", ["0,1.5", "0,2.5"], "z,x"))
-    assert alone.columns == beside.columns
+    in_both = predict(run.path, write(laboratory.folder / "new.csv", ["0,1.5", "0,2.5"], "z,x"))
+    assert alone.columns == in_both.columns
     with pytest.raises(DataError, match=r"no column x"):
         predict(run.path, write(laboratory.folder / "new.csv", ["1.5", "2.5"], "y"))
     with pytest.raises(DataError, match=r"new.csv:4: column x: 'two' is not a number"):

@@ -142,7 +142,7 @@ def test_every_poisson_and_share_sample_by_sample(laboratory: Laboratory) -> Non
         model = {"name": "mlp", "hidden": [4], "output": "sigmoid" if loss == "mse" else "auto"}
         run = laboratory.start(REGRESSION | {"dataset": dataset, "loss": loss, "model": model})
         scores = score(run.path, per_sample=True)
-        # Shares are no counts, and below 1 a logarithm of 1 + t is close to t.
+        # Shares are not counts, and below 1 a logarithm of 1 + t is close to t.
         assert ({"poisson_nll", "mape", "msle"} if loss == "poisson_nll" else {"mape"}) <= set(scores.rows[0])
         assert ("msle" in scores.rows[0]) is (loss == "poisson_nll")
         assert ("binary_cross_entropy" in scores.rows[0]) is (loss == "mse")

@@ -45,5 +45,5 @@ def test_a_rule_says_what_it_looks_for_and_why(name: str) -> None:
     for text in (rule.meaning, rule.why):
         assert text.endswith(".")
         assert "\n" not in text
-    assert rule.severity == "error" or rule.runnable, "what cannot be run is no mere warning"
+    assert rule.severity == "error" or rule.runnable, "what cannot be run is not a mere warning"
     assert all(len(line) <= 100 for part in rule.example for line in part.splitlines()), "it is printed"

@@ -80,7 +80,7 @@ def test_every_split_is_looked_at_where_seeds_have_their_own(tmp_path):
     # Where all say the same there is no need to say which.
     (line,) = told("seed", unscored, rare=1)
     assert "split of" not in line
-    # One of three samples is nearly always on both sides; the first split need not be the one that is told of.
+    # One of three samples is nearly always on both sides; the message need not be about the first split.
     broken = [seed for seed in range(40) if told(seed, [0], rare=3)]
     sound = [seed for seed in range(40) if seed not in broken]
     (line,) = told("seed", [sound[0], broken[0]], rare=3)

@@ -380,7 +380,7 @@ WARNS: list[tuple[str, str, tuple[str, dict[str, Any]], str, str, str]] = [
         "reduction_rate", "learning_rate: 0.05\nloss: {name: mse, reduction: sum}\nbatch_size: 1000",
         ("regression", {}), "1:16: learning_rate", "batches of 100: 0.05 acts like 5", "set learning_rate: 0.0005",
     ),
-    (   # A loss of the user's own gives one value per sample, a mean over outputs: 200 * 0.5 = 100.
+    (   # The user's own loss gives one value per sample, a mean over outputs: 200 * 0.5 = 100.
         "reduction_rate", "learning_rate: 0.5\nloss: {name: 'own:loss', reduction: sample_mean}",
         ("regression", {"size": 200}), "1:16: learning_rate", "adds up 200 outputs: 0.5 acts like 100", "0.0025",
     ),

@@ -91,7 +91,7 @@ def test_the_source_is_the_module_with_its_packages_and_all_it_imports_from_its_
         "plugin_pack/shapes.py": "import numpy as np",
         "plugin_pack/deep/er.py": "x = 1",
         "plugin_pack/unused.py": "",
-        "plugin_beside.py": "def later():\n    import plugin_late\n    import lossrun",
+        "plugin_sibling.py": "def later():\n    import plugin_late\n    import lossrun",
         "plugin_late.py": "import plugin_beside",
         "json.py": "not_what_is_imported = 1",
         "plugin_unused.py": "",
@@ -101,7 +101,7 @@ def test_the_source_is_the_module_with_its_packages_and_all_it_imports_from_its_
     load_plugin("plugin_pack.losses:x", tmp_path)
     sources = loaded_sources("plugin_pack.losses:x")
     expected = {
-        "plugin_beside": "plugin_beside.py",
+        "plugin_beside": "plugin_sibling.py",
         "plugin_late": "plugin_late.py",
         "plugin_pack": "plugin_pack/__init__.py",
         "plugin_pack.deep.er": "plugin_pack/deep/er.py",

@@ -1,4 +1,4 @@
-"""What is no regular file in the place of one: readers say so, nothing waits, and nothing is written through a link."""
+"""Something else in the place of a regular file: readers say so, nothing waits, and no link is written through."""
 
 import errno
 import os

@@ -42,7 +42,7 @@ def turned(images: Tensor) -> Tensor:
 def test_results_and_gradients_are_torchs(
     layout: Any, images: tuple[int, ...], weight: tuple[int, ...], padding: Any, with_bias: bool
 ) -> None:
-    """Beside torch in double precision, each to 2e-6 of its largest: float32 has 24 bits, and hundreds are added up."""
+    """Compared with torch in double precision, to 2e-6 of the largest: float32 has 24 bits, and hundreds are added."""
     inputs, weights = layout(normal(*images)).requires_grad_(), normal(*weight).requires_grad_()
     bias = normal(weight[0]).requires_grad_() if with_bias else None
     leaves = [leaf for leaf in (inputs, weights, bias) if leaf is not None]
@@ -54,7 +54,7 @@ def test_results_and_gradients_are_torchs(
 
     exact = [leaf.detach().double().requires_grad_() for leaf in leaves]
     recording = Recording(lambda: convolved(inputs, weights, bias), decompose=decompose)
-    # Other numbers in the same memory: the margins are still zeros, the windows are taken anew.
+    # Other numbers in the same memory: the margins are still zeros, the windows are taken again.
     with torch.no_grad():
         for leaf, precise in zip(leaves, exact, strict=True):
             leaf.mul_(-1.5)

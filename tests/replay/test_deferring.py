@@ -29,7 +29,7 @@ def products(a: Tensor, b: Tensor, function: Function) -> tuple[Recording[Any], 
 
 def test_a_deferred_product_can_be_made_after_the_replay() -> None:
     a, b = torch.randn(5, 3), torch.randn(3, 4)
-    # The doubled inputs are needed no more once the product is made: but for it, their memory would be used again.
+    # The doubled inputs are needed no more once the product is made: without it, their memory would be used again.
     recording, left = products(a, b, lambda a, b: ((2 * a) @ (3 * b), (a + 1).exp().sum(), (b + 1).exp().sum()))
     assert left == [True, False, False]
     (call,) = recording.deferred
@@ -45,7 +45,7 @@ def test_a_deferred_product_can_be_made_after_the_replay() -> None:
     [
         lambda a, b: (lambda product: (product, product + 1))(a @ b),  # somebody reads it
         lambda a, b: (a @ b).mul_(2),  # it is not the last word
-        lambda a, b: (a @ b).sum(),  # it is no output
+        lambda a, b: (a @ b).sum(),  # it is not an output
         lambda a, b: (lambda doubled: (doubled @ b, doubled.add_(1).sum()))(2 * a),  # what it reads is changed later
     ],
 )

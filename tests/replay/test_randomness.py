@@ -1,4 +1,4 @@
-"""Random numbers in a replay: drawn anew, and as many as a fresh run draws."""
+"""Random numbers in a replay: drawn again, and as many as a fresh run draws."""
 
 import pytest
 import torch

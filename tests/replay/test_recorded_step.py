@@ -241,7 +241,7 @@ class LowRank(nn.Module):  # the gradient of each factor is a product with the o
         return self.last(torch.relu(inputs @ (self.a @ self.b)))
 
 
-class Beside(LowRank):  # its weights are a part of a larger matrix
+class Sliced(LowRank):  # its weights are a part of a larger matrix
     def forward(self, inputs):
         hidden = nn.functional.linear(inputs, torch.cat([torch.ones(100, 300), self.a]))[:, 100:]
         return self.last(torch.relu(hidden @ self.b))
@@ -257,7 +257,7 @@ class Across(LowRank):  # square, and stored transposed
 """
 
 
-@pytest.mark.parametrize("model", ["LowRank", "Beside", "Across"])
+@pytest.mark.parametrize("model", ["LowRank", "Sliced", "Across"])
 def test_models_of_ones_own_with_large_matrices_agree_too(laboratory: Laboratory, model: str) -> None:
     """To 1e-5 over a few steps; a gradient taken from weights that have moved, or another's, is off by a tenth."""
     (laboratory.folder / "own_models.py").write_text(OWN_MODELS)

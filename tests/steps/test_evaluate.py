@@ -183,7 +183,7 @@ def test_seeds_that_have_left(laboratory: Laboratory, monkeypatch: pytest.Monkey
     largest, scored = differences(laboratory, stopping)
     assert largest < 1e-6
     assert scored[0] == 5
-    assert len(set(scored)) > 2, "the test wants seeds that stop at different epochs"
+    assert len(set(scored)) > 2, "the test needs seeds that stop at different epochs"
 
 
 def test_an_evaluation_changes_nothing(laboratory: Laboratory) -> None:
@@ -221,7 +221,7 @@ def test_a_class_that_validation_lacks(laboratory: Laboratory, seeds: int) -> No
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_linter_knows_the_columns_beforehand(laboratory: Laboratory, task: str) -> None:
-    """But for what says nothing about such targets, and could still be asked for."""
+    """Except for what says nothing about such targets, and could still be asked for."""
     examined = load_experiment(from_mapping({**COMMON, **TASKS[task]}, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         (scores,) = session.validate().values()
@@ -278,7 +278,7 @@ def test_all_held_out_targets_decide_which_metrics_there_are(laboratory: Laborat
             # The training targets have no say: they may be corrupted.
             assert ("val_mape" in scores) is not any(zeros[1:])
             found.append(zeros.index(True))
-    assert {*found} == {0, 1, 2}, "the test wants the 0 in each part once"
+    assert {*found} == {0, 1, 2}, "the test needs the 0 in each part once"
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -41,7 +41,7 @@ def seeds_of(config: dict[str, Any]) -> list[int]:
 
 
 def trained(laboratory: Laboratory, config: dict[str, Any], steps: int) -> list[Replica]:
-    """The replicas after so many steps."""
+    """The replicas after `steps` steps."""
     examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         for _ in range(session.config.epochs):
@@ -118,7 +118,7 @@ def test_a_frozen_seed_leaves_the_stack(laboratory: Laboratory) -> None:
     finished = recorded.load(run.path).finished
     assert finished is not None
     stops = {int(seed): facts["stopped_epoch"] or config["epochs"] for seed, facts in finished["seeds"].items()}
-    assert len(set(stops.values())) > 1, "the test wants seeds that stop at different epochs"
+    assert len(set(stops.values())) > 1, "the test needs seeds that stop at different epochs"
     for seed, last in stops.items():
         assert [row["epoch"] for row in rows(run) if row["seed"] == seed] == list(range(1, last + 1))
 
@@ -171,7 +171,7 @@ DROPOUT = {"name": "mlp", "hidden": [8], "dropout": 0.3, "batch_norm": True}
 
 
 def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
-    """Memory for so many seeds at a time."""
+    """Memory for `seeds` seeds at a time."""
     monkeypatch.setattr(grouping.memory, "available", lambda device: seeds)
     monkeypatch.setattr(grouping.memory, "of_one_seed", lambda *_: 1)
 
@@ -357,7 +357,7 @@ def test_one_by_one_each_seed_has_its_own_rate(laboratory: Laboratory) -> None:
     }
     together = rows(laboratory.start({**config, "seeds": 3}))
     rates = [[row["learning_rate"] for row in of_seed(together, seed)] for seed in range(3)]
-    assert not rates[0] == rates[1] == rates[2], "the test wants seeds whose rates come apart"
+    assert not rates[0] == rates[1] == rates[2], "the test needs seeds whose rates come apart"
     for seed in range(3):
         assert of_seed(together, seed) == rows(laboratory.start({**config, "seeds": [seed]}))
 
@@ -451,12 +451,12 @@ def test_how_often_it_is_saved_changes_nothing(laboratory: Laboratory, optimizer
     """Seeds that leave take along, and leave behind, what the optimizer knows at that moment."""
     config = {**REGRESSION, "optimizer": optimizer, "learning_rate": 0.2, "epochs": 20, "early_stopping": 2, "seeds": 4}
     often = laboratory.start({**config, "checkpoint": "1 step"})
-    seldom = laboratory.start({**config, "checkpoint": "100 epochs"})
-    assert rows(often) == rows(seldom)
+    rarely = laboratory.start({**config, "checkpoint": "100 epochs"})
+    assert rows(often) == rows(rarely)
     last = {row["seed"]: row["epoch"] for row in rows(often)}
-    assert len(set(last.values())) > 1, "the test wants seeds that stop at different epochs"
+    assert len(set(last.values())) > 1, "the test needs seeds that stop at different epochs"
     for name, tensor in newest(often).tensors.items():
-        np.testing.assert_array_equal(tensor, newest(seldom).tensors[name], err_msg=name)
+        np.testing.assert_array_equal(tensor, newest(rarely).tensors[name], err_msg=name)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
@@ -508,4 +508,4 @@ def test_seeds_that_had_stopped_go_on_one_by_one(laboratory: Laboratory) -> None
     stacked, eager = ends
     counts = [stacked[name].tolist() for name in stacked if name.endswith(".step")]
     assert counts == [eager[name].tolist() for name in eager if name.endswith(".step")]
-    assert len(set(counts[0])) > 1, "the test wants seeds that stop at different epochs"
+    assert len(set(counts[0])) > 1, "the test needs seeds that stop at different epochs"

@@ -21,7 +21,7 @@ BASE: dict[str, Any] = {
 }
 
 
-# Ends by SIGKILL once so many cells have ended, which are trained in this process.
+# Ends by SIGKILL once `cells` cells have ended, which are trained in this process.
 KILLED = """
 import os, signal, sys
 from itertools import count
@@ -43,7 +43,7 @@ run_sweep(SweepDirectory(sweep), data_dir=folder, jobs=1, told=told)
 
 
 def killed(sweep: SweepDirectory, folder: Path, cells: int) -> None:
-    """Run a sweep until so many cells have ended, and SIGKILL it then."""
+    """Run a sweep until `cells` cells have ended, and SIGKILL it then."""
     program = [sys.executable, "-c", KILLED, str(sweep.path), str(folder), str(cells)]
     assert subprocess.run(program, check=False).returncode == -signal.SIGKILL
 

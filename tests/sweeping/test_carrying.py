@@ -52,7 +52,7 @@ def on_a_node(sweep: SweepDirectory, receiver: Receiver) -> Iterator[Delivery]:
 
 
 def trained_there(sweep: SweepDirectory, most: int | None = None) -> Delivery:
-    """Take what a node sends, or only so many deliveries before the node is lost; return the last of them."""
+    """Take what a node sends, or only `most` deliveries before the node is lost; return the last of them."""
     receiver = Receiver(sweep.path, read_plan(sweep))
     sent = on_a_node(sweep, receiver)
     for number, delivery in enumerate(sent, 1):

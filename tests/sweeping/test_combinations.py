@@ -30,7 +30,7 @@ GROWING = {"learning_rate": {"log_range": [1e-5, 1e-3], "points": 4}, "extend": 
 LOSSES = {"loss": ["mse", "mae"]}
 HALVING = {"halving": {"factor": 2}}
 COMBINED: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
-    # The block, what else the config says, and when the sweep is killed: after so many cells.
+    # The block, what else the config says, and when the sweep is killed: after this many cells.
     "extend, halving, repeats": ({**GROWING, **HALVING, "tune": {"repeats": 2}}, {"seeds": 2}, 14),
     "tpe, halving, folds": ({**TPE, **HALVING, "tune": {"seeds": 1}}, {"folds": 2, "seeds": 2}, 31),
 }

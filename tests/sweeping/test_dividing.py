@@ -79,7 +79,7 @@ def test_a_cell_that_kills_its_worker_fails_alone(with_block: Callable[..., Sour
         if cell.changes["learning_rate"] != GUILTY:
             assert "stack" not in load(sweep.run(cell)).environment
 
-    # Whoever goes on later divides it, too, and what was trained alone is what a lone cell gives.
+    # A later process divides it, too, and what was trained alone is what a lone cell gives.
     assert [cell.changes["learning_rate"] for cell in missing(sweep)] == [GUILTY]
     later = Workers()
     run(sweep, later)

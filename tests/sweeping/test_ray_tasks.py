@@ -81,7 +81,7 @@ def play(sweep: SweepDirectory, monkeypatch: pytest.MonkeyPatch) -> Play:
 
 
 def checkpoint(sweep: SweepDirectory, step: int) -> Delivery:
-    """The rows and the state of the stack after so many steps, as far as a receiver looks at them."""
+    """The rows and the state of the stack after `step` steps, as far as a receiver looks at them."""
     (cell,) = read_plan(sweep)
     files = {
         f"{cell.directory}/config.yaml": b"a: 1\n",

@@ -105,7 +105,7 @@ def rows(run: RunDirectory) -> Rows:
 
 
 def assert_same_bits(one: RunDirectory, other: RunDirectory) -> None:
-    """Weights, optimizer, schedule, stopping, sums and random state; metadata and history but for wall times."""
+    """Weights, optimizer, schedule, stopping, sums and random state; metadata and history except for wall times."""
     a, b = newest(one), newest(other)
     assert a.tensors.keys() == b.tensors.keys()
     for name, tensor in a.tensors.items():

@@ -1,4 +1,4 @@
-"""State that belongs to a metric is not held against another one.
+"""State that belongs to a metric is not compared with another one.
 
 At a learning rate of 1e-30 no epoch is better than the one before. A metric that is watched from an epoch on has that
 epoch's value as its best, so early stopping with patience p ends the run p epochs later. An epoch has 6 steps.
@@ -139,7 +139,7 @@ def test_stopped_seeds_go_on_with_a_whole_epoch(laboratory: Laboratory, override
     whole = laboratory.start(WANDERING)
     stops = [facts["stopped_epoch"] or 9 for facts in newest(whole).metadata["replicas"]]
     first, last = min(stops), max(stops)
-    assert first + 1 < last, "the test wants one seed that stops well before another"
+    assert first + 1 < last, "the test needs one seed that stops well before another"
     steps = newest(whole).metadata["step"] // last
     asleep = [seed for seed, stop in enumerate(stops) if stop == first]
     run, again = (laboratory.start(WANDERING, stop_at=first * steps + 2) for _ in range(2))

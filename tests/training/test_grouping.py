@@ -82,7 +82,7 @@ def prepared(laboratory: Laboratory, changes: dict[str, Any], sizes: list[int] |
 
 
 def room_for(monkeypatch: pytest.MonkeyPatch, seeds: int) -> None:
-    """Memory for so many seeds at a time."""
+    """Memory for `seeds` seeds at a time."""
     monkeypatch.setattr(memory, "available", lambda device: seeds)
     monkeypatch.setattr(memory, "of_one_seed", lambda *_: 1)
 
@@ -224,7 +224,7 @@ def test_a_large_step_is_not_recorded(laboratory: Laboratory, monkeypatch: pytes
     # A batch is never larger than the data: 120 samples, of which a fifth and a tenth are put aside.
     monkeypatch.setattr(grouping, "LARGEST_RECORDED_STEP", 2560 * 120 // 16)
     assert prepared(laboratory, {"batch_size": 100_000}).step.kind == "recorded"
-    # What a model of the user's own takes nobody knows.
+    # What the user's own model takes nobody knows.
     monkeypatch.setattr(grouping, "LARGEST_RECORDED_STEP", 0)
     assert prepared(laboratory, {"model": "own:net", "step": "recorded"}).step.kind == "recorded"
 

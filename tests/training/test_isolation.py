@@ -176,7 +176,7 @@ World = Callable[[], AbstractContextManager[Any]]
 
 
 def together(*worlds: World) -> World:
-    """Settings of which none hides another."""
+    """Settings that do not hide each other."""
 
     @contextmanager
     def all_of_them() -> Iterator[None]:

@@ -85,7 +85,7 @@ def test_best_weights_of_epochs_given_up_are_not_taken_up(old: RunDirectory, lab
 
 
 # A run of 0.2.0 with torch 2.13, by checkpoints of format 3: 3 epochs of 3 steps, 2 seeds, with dropout, batch norm, a
-# plateau schedule and early stopping. Newer versions read and resume it for ever.
+# plateau schedule and early stopping. Newer versions read and resume it forever.
 FORMAT_3 = Path(__file__).parent.parent / "records" / "format_3"
 
 

@@ -190,7 +190,7 @@ def test_with_a_finished_run(
     (path,) = (tmp_path / "runs").iterdir()
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
     found, err = command(*arguments, full=full)
-    # Predicting and exporting ask for no data, and of a model of one's own the weights alone are exported.
+    # Predicting and exporting ask for no data, and only the weights of the user's own model are exported.
     if (arguments[0], full) in (("export", "forward"), ("export", "data"), ("predict", "data")):
         assert found == 0, err
     else:

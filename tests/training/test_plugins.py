@@ -133,7 +133,7 @@ def test_the_source_of_all_four_is_kept_with_what_they_import(own: Laboratory) -
 
 
 def test_a_change_of_the_users_code_is_told(own: Laboratory) -> None:
-    (own.folder / "own_beside.py").write_text("import own_inner\nfrom own import squared\n")
+    (own.folder / "own_sibling.py").write_text("import own_inner\nfrom own import squared\n")
     inner = own.folder / "own_inner.py"
     inner.write_text("value = 1\n")
     run = own.start({**CONFIG, "loss": "own_beside:squared"}, stop_at=5)
@@ -151,7 +151,7 @@ def test_a_change_of_the_users_code_is_told(own: Laboratory) -> None:
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_run_of_an_older_version_knows_its_modules_as_one_text(own: Laboratory, changed: bool) -> None:
-    (own.folder / "own_beside.py").write_text("from own_inner import squared\n")
+    (own.folder / "own_sibling.py").write_text("from own_inner import squared\n")
     (own.folder / "own_inner.py").write_text("def squared(o, t): return (o - t).square().mean(dim=1)\n")
     run = own.start({**CONFIG, "loss": "own_beside:squared"}, stop_at=5)
     facts = json.loads(run.run_json.read_text())

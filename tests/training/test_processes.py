@@ -100,14 +100,14 @@ SAME_NUMBERS: dict[str, dict[str, Any]] = {
         "early_stopping": {"patience": 1},
         "schedule": {"name": "reduce_on_plateau", "patience": 1},
     },
-    "components of one's own": {**OWN_RUN, "optimizer": "adam", "epochs": 3},
+    "the user's own components": {**OWN_RUN, "optimizer": "adam", "epochs": 3},
     "a batch of everything, in float64": {**REGRESSION, "dataset": MOONS, "loss": "mse", "batch_size": "full"}
     | {"model": {"name": "mlp", "hidden": [8], "output": "sigmoid"}, "precision": "float64"},
 }
 THREE = ("recorded sgd", "dropout and batch norm")  # in three processes: the last batch has fewer samples
 
 
-# Calls 13 to 18 of a loss of one's own are the steps of epoch 1; those before try it.
+# Calls 13 to 18 of the user's own loss are the steps of epoch 1; those before try it.
 def _launches(folder: Path) -> list[Launch]:
     (folder / "own.py").write_text(OWN)
     made: list[Launch] = []

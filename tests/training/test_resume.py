@@ -238,7 +238,7 @@ def test_momentum_begun_after_a_seed_stopped_is_kept_for_the_others(laboratory: 
     whole = laboratory.start(config)
     ended = [facts["stopped_epoch"] or 9 for facts in newest(whole).metadata["replicas"]]
     first = min(ended)
-    assert first < max(ended), "the test wants one seed that stops before another"
+    assert first < max(ended), "the test needs one seed that stops before another"
     stopped = laboratory.start(config, stop_at=24 * first + 1)
     laboratory.resume(stopped, "optimizer.momentum=0.5", stop_at=24 * first + 5)
     buffers = [array for name, array in newest(stopped).tensors.items() if "momentum_buffer" in name]

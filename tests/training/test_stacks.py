@@ -62,7 +62,8 @@ class Stack:
         return RunDirectory(self.folder / name)
 
     def go_on(self, stop_at: int | None = None, kill_at: int | None = None) -> Session:
-        """`stop_at`: after so many steps the state is saved; `kill_at`: after so many nothing more is written."""
+        """`stop_at`: the step after which the state is saved; `kill_at`: the step after which nothing more is
+        written."""
         names = list(self.members)
         if is_begun(self.folder, NAME):
             environment = recorded.load(self.folder / names[0]).environment

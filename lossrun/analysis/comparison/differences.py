@@ -116,7 +116,7 @@ def _is_component(value: Any) -> bool:
 
 
 def _declared(kind: str, component: Mapping[str, Any], name: str) -> Key | None:
-    """Return the declaration of parameter `name`, or None for a component of the user's own."""
+    """Return the declaration of parameter `name`, or None for the user's own component."""
     try:
         return get(kind, component["name"]).parameter(name) if kind in COMPONENTS else None
     except KeyError:

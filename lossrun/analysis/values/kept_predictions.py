@@ -47,8 +47,8 @@ def kept_predictions(members: Sequence[RecordedRun]) -> tuple[RecordedPrediction
 def has_probabilities(config: Mapping[str, Any]) -> bool:
     """Return whether a classifier with this config predicts probabilities.
 
-    It does if its model ends in softmax or sigmoid, or if its loss turns the outputs into probabilities. A loss of the
-    user's own is assumed to do so.
+    It does if its model ends in softmax or sigmoid, or if its loss turns the outputs into probabilities. The user's own
+    loss is assumed to do so.
     """
     return config["model"].get("output", "none") != "none" or read_as(config) == "probabilities"
 

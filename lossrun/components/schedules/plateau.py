@@ -53,7 +53,7 @@ class Plateau:
         return PlateauState(best=inf if self.mode == "min" else -inf)
 
     def after(self, state: PlateauState, value: float) -> PlateauState:
-        """Return the state after an epoch that ended with this value of the watched metric. NaN is no improvement."""
+        """Return the state after an epoch with this value of the watched metric. NaN is not an improvement."""
         better = self._better(value, state.best)
         best = value if better else state.best
         if state.cooldown_left:

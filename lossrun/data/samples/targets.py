@@ -136,11 +136,11 @@ def encode(
 
 
 def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | None) -> np.ndarray:
-    """Return which samples have the ignored label, if it is no class, bool, (N,).
+    """Return which samples have the ignored label, if it is not a class, bool, (N,).
 
-    It is no class if it is not among the given `classes`. Without these, it is no class if all other labels are indices
-    from 0 or 1 on and it is negative or beyond a gap: -100, -1 or 255, as users of PyTorch write it. Any other label
-    stays a class with its own output, as an index does in PyTorch.
+    It is not a class if it is not among the given `classes`. Without these, it is not a class if all other labels are
+    indices from 0 or 1 on and it is negative or beyond a gap: -100, -1 or 255, as users of PyTorch write it. Any other
+    label stays a class with its own output, as an index does in PyTorch.
     """
     nothing = np.zeros(len(column), bool)
     if ignored is None:

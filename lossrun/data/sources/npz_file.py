@@ -24,7 +24,7 @@ def opened(path: Path, key: str = "path") -> Iterator[NpzFile]:
     """Open the archive that a key of the dataset names.
 
     Raises:
-        DataError: If it cannot be read, or is no archive.
+        DataError: If it cannot be read, or is not an archive.
     """
     try:
         # Opened here, because np.load leaves the file open if it gets the path of a damaged archive.
@@ -51,7 +51,7 @@ def read_arrays(path: Path, archive: NpzFile, names: Collection[str]) -> dict[st
     """Return the arrays with these names. None is read before the sizes of all have been checked.
 
     Raises:
-        DataError: If one is no array, holds Python objects, or is damaged.
+        DataError: If one is not an array, holds Python objects, or is damaged.
     """
     for name in names:
         with _named(path, name):

@@ -117,7 +117,7 @@ def _repeats(said: Mapping[str, int]) -> bool:
 
 def disguise(cell: str) -> Disguise | None:
     """Return what a single cell looks like; None for a word."""
-    # Most words have no digit, and long texts are no numbers.
+    # Most words have no digit, and long texts are not numbers.
     if len(cell) > LONGEST or not any(character.isnumeric() for character in cell):
         return None
     return next((found for pattern, found in _compiled() if pattern.fullmatch(cell)), None)

@@ -19,7 +19,7 @@ _EXPECTED: Final = "expected a finite number of at most 3.4e38"
 SAME_IN_DOUBLE: Final = "are the same number to 53 bits, the precision of float64"
 _NUMBERS: Final = "biuf"
 EXACT_IN_DOUBLE: Final = 2**53
-# The share of different fractions that may become equal in float64: the last digits are seldom more than rounding.
+# The share of different fractions that may become equal in float64: the last digits are rarely more than rounding.
 _LOST: Final = 0.1
 _SIGNIFICANT: Final = {"float32": 24, "float16": 11, "half": 11, "bfloat16": 8}
 _BLOCK: Final = 1 << 20  # numbers processed at a time

@@ -25,7 +25,7 @@ MONEY: Final = (
     rf"(?:[A-Z]{{0,2}}{_SIGNS_OF_MONEY}|{'|'.join(_CODES.split())}|RM|Rp\.?|Rs\.?|S/\.?|Fr\.?|[kK]r\.?|zł|Kč|Ft|[lL]ei"
     r"|лв\.?|руб\.?|р\.|грн\.?|円|元|원)"
 )
-# Only in the cases given, because 4G and 2D are no weights and lengths.
+# Only in the cases given, because 4G and 2D are not weights and lengths.
 _SHORT_UNITS: Final = (
     "%", "‰", "m", "l", "L", "g", "t", "s", "h", "V", "W", "J", "N", "°", "º", "Ω", "°C", "°F", "ºC", "℃", "℉", "PS",
     "Hz", "Pa", "pp", "in", "mi", "px", "[kKMGT]B", "[kKMGT]iB", "[kMG]bps", "[mM]ol",
@@ -46,7 +46,7 @@ _UNITS: Final = (
     "g/l", "g/dl", "nm", "bytes",
 )  # fmt: skip
 UNIT: Final = rf"(?:{'|'.join(_SHORT_UNITS)}|(?i:{'|'.join(_UNITS)})\.?)"
-# Whole names in English, otherwise their first letters in some languages: Marker 12 is no month.
+# Whole names in English, otherwise their first letters in some languages: Marker 12 is not a month.
 _ENGLISH: Final = (
     "jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
     "|nov(?:ember)?|dec(?:ember)?"

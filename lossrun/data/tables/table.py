@@ -14,7 +14,7 @@ from lossrun.data.tables.disguises import DisguisedColumn, disguise, disguised, 
 from lossrun.data.tables.inputs import EXACT_IN_DOUBLE, GREATEST, SAME_IN_DOUBLE, equal_in_double
 from lossrun.errors import DataError
 
-# Numbers of so many characters have at most 15 digits, and different ones are different in float64.
+# Numbers with at most this many characters have at most 15 digits, and different ones are different in float64.
 _EXACT: Final = 15
 # A column with so few different cells may hold categories, if some are words.
 MOST_CATEGORIES: Final = 10

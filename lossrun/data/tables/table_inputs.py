@@ -83,7 +83,7 @@ def read_inputs(
         allow_missing: Whether to leave missing numbers as NaN if there are no means.
 
     Raises:
-        DataError: For a missing number, and for a word that is no category of its column, with their places.
+        DataError: For a missing number, and for a word that is not a category of its column, with their places.
     """
     rows = np.arange(len(table)) if keep is None else np.flatnonzero(keep)
     inputs = np.empty((len(rows), sum(len(column.input_names) for column in columns)))

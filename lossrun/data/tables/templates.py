@@ -18,7 +18,7 @@ _OPENING: Final = "([{\"'“‘«:="
 def around_numbers(cells: Mapping[str, int]) -> Literal["one", "several"] | None:
     """Return whether one or several numbers in the same text are all that distinguishes most of the cells.
 
-    Codes are no numbers: A4, class 12, 10.0.0.8. So text that begins with a letter must hold fractions, as pH 7.4, or
+    Codes are not numbers: A4, class 12, 10.0.0.8. So text that begins with a letter must hold fractions, as pH 7.4, or
     an opening sign just before the number.
 
     Args:

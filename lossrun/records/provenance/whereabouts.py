@@ -215,6 +215,6 @@ def _own_modules(run: RecordedRun) -> list[str]:
 
 
 def _own_names(config: Mapping[str, Any]) -> list[str]:
-    """Return the names of the user's own components."""
+    """Return the the user's own names components."""
     names = [config[kind].get("name", "") for kind in _OWN if isinstance(config.get(kind), Mapping)]
     return [name for name in names if ":" in name]

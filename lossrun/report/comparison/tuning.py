@@ -194,7 +194,7 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
     some = any(pair.chosen is not None for pair in tuning.pairs)
     if some and tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
         texts.append(
-            f"{tuning.validation} validation samples chose these values; another tuning may choose otherwise, and the "
+            f"{tuning.validation} validation samples chose these values; another tuning may choose others, and the "
             "verdicts are about these values"
         )
     if (saved := saved_share(tuning)) >= 0.005:

@@ -22,7 +22,7 @@ def article_section(told: Article, level: int, *figures: Markup) -> Markup:
     text = [element("p", sentence(told.meaning), class_="meaning"), *_formula(told), *_facts(told.facts)]
     body = element("div", *text)
     if figures:
-        body = element("div", body, element("div", *figures), class_="beside")
+        body = element("div", body, element("div", *figures), class_="with-figures")
     parts = [
         _head(told, reference, level),
         body,
@@ -149,9 +149,9 @@ def _examples(told: Article, level: int) -> Iterator[Markup]:
         yield element("div", *(_example(one, told.examples, level) for one in told.examples), class_="examples")
 
 
-def _example(example: ArticleExample, beside: Sequence[ArticleExample], level: int) -> Markup:
+def _example(example: ArticleExample, examples: Sequence[ArticleExample], level: int) -> Markup:
     """Return a whole config; lines that no other example has are in bold."""
-    others = {line for other in beside if other is not example for line in other.lines}
+    others = {line for other in examples if other is not example for line in other.lines}
     own = set(example.lines) - others
     shown = (element("b", line) if line in own else line for line in whole_config(example.lines))
     code = element("code", *(piece for line in shown for piece in (line, "\n")))

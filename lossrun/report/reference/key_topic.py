@@ -99,11 +99,11 @@ def key_example(subject: KeyPath) -> ArticleExample:
     value = example_value(subject)
     parts = subject.path.split(".")
     text: Any = value
-    beside = _NEIGHBOURS.get(subject.path, {})
+    others = _NEIGHBOURS.get(subject.path, {})
     for depth in range(len(parts) - 1, 0, -1):
         named = _named(subject, ".".join(parts[:depth]))
         inner = {parts[depth]: text}
-        text = {"name": named, **values_without_default(named), **beside, **inner} if named else inner
+        text = {"name": named, **values_without_default(named), **others, **inner} if named else inner
         declared = key_paths()[".".join(parts[:depth])].variants[0].key
         if isinstance(declared, Nested) and declared.many:
             text = [text]
@@ -179,7 +179,7 @@ def _takes(key: Key) -> str:
 
 def _default(key: Key) -> str:
     if key.default is REQUIRED:
-        return "no default: the key is required"
+        return "none; the key is required"
     return "not set" if key.default is None else yaml_text(key.default)
 
 

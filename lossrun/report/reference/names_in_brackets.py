@@ -20,5 +20,5 @@ def where_to_read(texts: Iterable[str]) -> str:
     names = [name for name in written if name in RULES or name in DIAGNOSES]
     if not names:
         return ""
-    others = f", and so for {', '.join(names[1:])}" if len(names) > 1 else ""
+    others = f"; likewise for {', '.join(names[1:])}" if len(names) > 1 else ""
     return f"`{command('explain', names[0])}` says more{others}"

@@ -75,7 +75,7 @@ def without_void(names: list[str], experiment: ScriptInput, ndim: int) -> Lines:
         )
     label = ignored_label(experiment.config.loss)
     cells = "[:, 0]" if ndim == 2 else ""
-    lines = [*comment(f"Samples with the label {label} do not count, and it is no class.")]
+    lines = [*comment(f"Samples with the label {label} do not count, and it is not a class.")]
     for name in names:
         every = [f"x{name[1:]}", name, *([f"w{name[1:]}"] if experiment.facts.weights else [])]
         lines += [

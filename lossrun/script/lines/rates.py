@@ -39,7 +39,7 @@ def formula(experiment: ScriptInput, module: str) -> list[str]:
         module: np, or ops.
 
     Raises:
-        UsageError: For a warm-up before reduce_on_plateau, which is no formula of the step.
+        UsageError: For a warm-up before reduce_on_plateau, which is not a formula of the step.
     """
     schedule = experiment.config.schedule
     if waits_for_results(schedule.name):

@@ -39,8 +39,8 @@ def read_axis(
     Args:
         key: A key of a config, such as `loss` or `optimizer.momentum`.
         value: What the sweep block or an `--over` option says of it.
-        refuse: Told of each mistake.
-        may_be_own: Whether the key belongs to a component of the user's own, which can have any parameter.
+        refuse: Called with each mistake.
+        may_be_own: Whether the key belongs to the user's own component, which can have any parameter.
         by_option: Whether `--over` gave the value, so that it has no place in the file.
     """
     declared = key_paths().get(key)

@@ -113,9 +113,9 @@ def _prepared(
         first = next(iter(experiments[0].data))
         check_hidden_state(lambda: build.replica(config, facts, first, replicas[0].parts, place), config)
     layers = tuple(own_layers(replicas[0], config))
-    anew = resumable is not None and resumable.changes_early_stopping
+    stops_anew = resumable is not None and resumable.changes_early_stopping
     configs = [experiment.config for experiment in experiments]
-    grouping = choose_grouping(configs, facts, replicas, place, recorded.get("chunks"), stops_anew=anew)
+    grouping = choose_grouping(configs, facts, replicas, place, recorded.get("chunks"), stops_anew=stops_anew)
     groups = seed_groups(grouping, replicas, config, place)
     if grouping.recorder and (config.model.is_plugin or config.loss.is_plugin):
         check_recording(groups[0], grouping.recorder, config)

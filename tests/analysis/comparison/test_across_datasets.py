@@ -12,7 +12,7 @@ from lossrun.report.comparison.across_datasets import ranks_table, sentences, va
 from lossrun.report.html.across_datasets import to_html
 
 DATASETS = 7
-# Means of val_rmse by dataset: a baseline, one that is lower everywhere, and one that is no different.
+# Means of val_rmse by dataset: a baseline, one that is lower everywhere, and one that is not different.
 VALUES = np.random.default_rng(1).uniform(0.5, 1.5, size=(DATASETS, 1)) + np.array([0.0, -0.2, 0.0])
 VALUES[:, 1] -= np.linspace(0.01, 0.07, DATASETS)
 VALUES[:, 2] += np.array([0.03, -0.02, 0.01, -0.04, 0.05, -0.06, 0.0])

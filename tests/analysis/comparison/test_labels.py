@@ -1,4 +1,4 @@
-"""What runs are called beside each other."""
+"""What runs are called next to each other."""
 
 import re
 from pathlib import Path
@@ -102,7 +102,7 @@ def test_the_user_calls_them(make_run):
         return named_by_user(given, runs, found, specs or {})
 
     assert named() == found
-    assert named("lr=0.1") == ("lr=0.1", "y", "z")  # lr is no run: a text
+    assert named("lr=0.1") == ("lr=0.1", "y", "z")  # lr is not a run: a text
     assert named("old", "new", "a = b") == ("old", "new", "a = b")
     assert named("B=new") == ("x", "new", "z")
     assert named("B=new", "first") == ("first", "new", "z")

@@ -112,7 +112,7 @@ def test_the_rounding_of_a_mean_over_seeds_is_no_difference(make_run) -> None:
     ]
     accuracy = named(compare(runs))["val_accuracy"].at_best
     first, second = (value.mean for value in accuracy.values if value)
-    assert first != second, "the test wants means that differ in the last digit"
+    assert first != second, "the test needs means that differ in the last digit"
     assert accuracy.best == ()
 
 

@@ -147,7 +147,7 @@ def test_equivalence_is_corrected_for_the_number_of_comparisons_too():
 
 
 def test_every_run_is_judged_against_the_first_and_all_are_corrected_together():
-    # Alone the difference would do; beside three others that say nothing it has to be four times as clear.
+    # Alone the difference would do; next to three others that say nothing it has to be four times as clear.
     slight = [value - step for value, step in zip(WORSE, (0.02, 0.05, 0.01, 0.06, 0.03, -0.005), strict=True)]
     (alone,) = verdicts([decider(WORSE, slight)], [side(), side("B")])
     assert alone.word == "better"

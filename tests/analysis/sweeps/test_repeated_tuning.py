@@ -73,5 +73,5 @@ def test_with_repeated_tuning_equal_recipes_rarely_get_a_verdict(own: float) -> 
 
 
 def test_with_one_tuning_on_few_samples_they_often_do() -> None:
-    """Which is why the report then notes that another tuning may choose otherwise."""
+    """Which is why the report then notes that another tuning may choose others."""
     assert wrongly_told_apart(1, 0.5, 200) > 0.2

@@ -88,7 +88,7 @@ def test_a_better_value_is_not_told_and_an_equal_or_worse_one_is(task):
     worse = {name: value - (-0.01 if name in lower else 0.01) for name, value in constant.items()}
     assert no_better(better, constant) == {}
     assert no_better(constant, constant).keys() == no_better(worse, constant).keys() == constant.keys()
-    # But for rounding: float32 sums do not decide it.
+    # Except for rounding: float32 sums do not decide it.
     assert no_better({name: value * (1 + 1e-9) for name, value in constant.items()}, constant).keys() == constant.keys()
     assert no_better(dict.fromkeys(constant, float("nan")), constant) == {}
 

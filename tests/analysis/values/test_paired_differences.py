@@ -35,7 +35,7 @@ def test_swapping_the_runs_changes_the_signs_alone():
 
 def test_wins_are_the_share_of_seeds_with_ties_half_in_the_direction_that_is_better():
     run, other = {0: 1.0, 1: 2.0, 2: 3.0, 3: 0.1 + 0.2}, {0: 2.0, 1: 3.0, 2: 1.0, 3: 0.3}
-    # Lower on seeds 0 and 1, higher on 2, equal but for rounding on 3.
+    # Lower on seeds 0 and 1, higher on 2, equal except for rounding on 3.
     assert paired_difference(run, other, "min").wins == 2.5 / 4
     assert paired_difference(run, other, "max").wins == 1.5 / 4
 
@@ -64,7 +64,7 @@ def test_a_difference_that_is_rounding_has_no_small_p_value():
 
 def test_differences_that_cancel_have_the_mean_0():
     run, other = dict(enumerate([0.93, 0.91, 0.95, 0.89])), dict(enumerate([0.92, 0.92, 0.91, 0.93]))
-    assert sum(run[seed] - other[seed] for seed in run) != 0  # but for rounding it is
+    assert sum(run[seed] - other[seed] for seed in run) != 0  # except for rounding it is
     assert paired_difference(run, other, "max").mean == 0
 
 

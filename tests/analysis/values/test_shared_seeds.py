@@ -1,4 +1,4 @@
-"""Runs over different seeds: every number beside a verdict is over the verdict's seeds, or says which others."""
+"""Runs over different seeds: every number next to a verdict is over the verdict's seeds, or says which others."""
 
 import csv
 import io

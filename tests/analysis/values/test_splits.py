@@ -22,7 +22,7 @@ SIZES = {"train": 72, "validation": 8, "test": 20}
 
 
 def digests(seeds, *, whole=()):
-    """What run.json has of the parts: of each seed's samples, but for the parts in `whole`."""
+    """What run.json has of the parts: of each seed's samples, except for the parts in `whole`."""
     parts = {}
     for part in ("train", "validation", "test"):
         each = [("0" if part in whole else f"{seed + 1:x}") * 16 for seed in seeds]

@@ -148,15 +148,15 @@ def test_every_loss_has_a_picture_with_itself_first(name):
 
 
 def test_neighbours_are_those_that_one_would_take_instead():
-    def beside(name, which=0):
+    def neighbours(name, which=0):
         return {label for label, _, _ in pictures(name)[which].curves} - {name}
 
-    assert beside("huber") == {"mse", "mae", "log_cosh"}
-    assert beside("mse") == {"mae", "huber", "log_cosh"}
-    assert beside("binary_cross_entropy") == {"hinge", "squared_hinge", "mse on sigmoid"}
-    assert beside("cross_entropy") == {"focal", "generalized_cross_entropy", "symmetric_cross_entropy"}
-    assert beside("multi_margin") == {"cross_entropy", "categorical_hinge"}
-    assert beside("mse", which=1) >= {"binary_cross_entropy", "mae on sigmoid"}
+    assert neighbours("huber") == {"mse", "mae", "log_cosh"}
+    assert neighbours("mse") == {"mae", "huber", "log_cosh"}
+    assert neighbours("binary_cross_entropy") == {"hinge", "squared_hinge", "mse on sigmoid"}
+    assert neighbours("cross_entropy") == {"focal", "generalized_cross_entropy", "symmetric_cross_entropy"}
+    assert neighbours("multi_margin") == {"cross_entropy", "categorical_hinge"}
+    assert neighbours("mse", which=1) >= {"binary_cross_entropy", "mae on sigmoid"}
 
 
 def test_an_unknown_loss_is_refused():

@@ -107,7 +107,7 @@ def test_nothing_is_read_and_the_operations_do_not_depend_on_values(task, output
 
 @pytest.mark.parametrize(("task", "output", "reads_as"), READINGS)
 def test_scores_are_computed_without_any_values(task, output, reads_as):
-    # On "meta" tensors have shapes only: whatever wants a value fails, and whatever lies on another device.
+    # On "meta" tensors have shapes only: code that needs a value fails, and so does a tensor on another device.
     prepared = prepared_targets(task, targets_of(task, outputs_of(task)), outputs_of(task))
     tensors = {
         name: value.to("meta")

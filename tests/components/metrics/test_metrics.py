@@ -128,7 +128,7 @@ def test_multiclass_through_a_sigmoid():
     result = scores("multiclass", logits, targets, output="sigmoid", reads_as="mean")
     cells = logits.double().sigmoid()
     one_hot = F.one_hot(targets).double()
-    # Each output on its own, but a cross-entropy wants probabilities that sum to 1.
+    # Each output on its own, but a cross-entropy needs probabilities that sum to 1.
     assert result["mse"] == pytest.approx(sk.mean_squared_error(one_hot, cells), **CLOSE)
     assert result["binary_cross_entropy"] == pytest.approx(sk.log_loss(one_hot.ravel(), cells.ravel()), **CLOSE)
     assert result["cross_entropy"] == pytest.approx(
@@ -364,7 +364,7 @@ def test_logits_of_100_and_more_stay_finite(task, output):
 
 
 def test_logits_of_100_are_exact():
-    # Logits (100, -100, 0), class 1. p = (1, e^-200, e^-100) but for factors of 1 + e^-100: the class costs 200; the
+    # Logits (100, -100, 0), class 1. p = (1, e^-200, e^-100) except for factors of 1 + e^-100: the class costs 200; the
     # other cells -ln(1 - p0) = -ln(e^-100) = 100 and -ln(1 - p2) = e^-100. Errors are 1, 1 and e^-100. The right class
     # trails by 200 and by 100: (201 + 101) / 3.
     logits = torch.tensor([[100.0, -100.0, 0.0]])

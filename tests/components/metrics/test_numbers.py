@@ -193,7 +193,7 @@ def test_counts_far_off():
 
 
 def test_variances_far_off():
-    # ln v of -1000 and 1000, error 2: v is at least 1e-6; then 4 / v is nothing beside ln v.
+    # ln v of -1000 and 1000, error 2: v is at least 1e-6; then 4 / v is negligible next to ln v.
     for log_variance, expected in [(-1000.0, (log(1e-6) + 4e6) / 2), (1000.0, 500.0)]:
         outputs = torch.tensor([[2.0, log_variance]])
         result = scores("regression", outputs, torch.zeros(1, 1), output="none", reads_as="mean_and_log_variance")

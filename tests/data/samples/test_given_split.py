@@ -25,7 +25,7 @@ def split(**given: Any) -> dict[str, Any]:
 
 
 def table(folder: Path, column: list[Any], name: str = "part", header: bool = True) -> None:
-    """Inputs 0, 1, ... and targets half of them, beside the column."""
+    """Inputs 0, 1, ... and targets half of them, next to the column."""
     rows = [f"{i},{value},{i / 2 + 0.25}" for i, value in enumerate(column)]
     (folder / "t.csv").write_text("\n".join([*([f"a,{name},y"] if header else []), *rows]))
 
@@ -50,7 +50,7 @@ def test_a_column_of_parts(csv: Load, tmp_path: Path, train: str, validation: st
     found = ids(data)
     assert found["test"] == [1, 5, 7, 11, 13, 17]
     assert found["validation"] == [2, 8, 14]
-    assert data.input_shape == (1,), "the column is no input"
+    assert data.input_shape == (1,), "the column is not an input"
     for part in (data.train, data.validation, data.test):
         assert part is not None
         assert part.inputs.ravel().tolist() == part.ids.tolist()

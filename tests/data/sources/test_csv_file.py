@@ -277,7 +277,7 @@ def test_whole_numbers_that_float64_cannot_tell_apart_are_found_in_every_form(re
 
 
 def test_a_key_is_offered_where_it_reads_every_column(read: Callable[..., UnsplitData]) -> None:
-    """Of itself `1,500` may have a decimal comma; beside a column of 2,750.5 it has not."""
+    """Of itself `1,500` may have a decimal comma; next to a column of 2,750.5 it has not."""
     rows = "".join(f"1,{i}00;{i},750.5\n" for i in range(1, 9))
     with pytest.raises(DataError, match="add thousands: ','") as asked:
         read("size;price\n" + rows, target="price", delimiter=";")

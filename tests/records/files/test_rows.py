@@ -1,4 +1,4 @@
-"""Rows kept by column beside the list of dicts that they stand for."""
+"""Rows kept by column next to the list of dicts that they stand for."""
 
 import math
 import sys

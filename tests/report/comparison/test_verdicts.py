@@ -54,7 +54,7 @@ def test_no_clear_difference_says_how_many_seeds_are_needed_and_warns_of_adding_
     assert said[0].startswith("no clear difference between A (lr=0.1) and B (lr=0.2) by val_rmse: B - A = +0.0")
     assert "; seeds needed: about " in said[0]
     assert "wrong about one time in four" in said[-1]
-    # The same but for 0.0017 on the average: nobody would train so many.
+    # The same except for 0.0017 on average: nobody would train enough seeds to show that.
     assert sentences(pair(WORSE, [value - 0.03 for value in CLOSE]))[0].endswith("; seeds needed: more than 1000")
 
 

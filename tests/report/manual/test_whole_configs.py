@@ -1,4 +1,4 @@
-"""Every example is a whole config that can be trained as it stands."""
+"""Every example is a whole config that can be trained as it is."""
 
 from pathlib import Path
 

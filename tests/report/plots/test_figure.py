@@ -95,7 +95,7 @@ def test_a_png_is_as_wide_as_a_column_at_300_dots_an_inch(runs, tmp_path):
         header = (tmp_path / name).read_bytes()[:24]
         assert header[:8] == b"\x89PNG\r\n\x1a\n"
         sizes.append(struct.unpack(">II", header[16:24]))
-    # 3.5 inches; a further panel adds 2 inches, and versions of matplotlib cut or round what is no whole dot.
+    # 3.5 inches; a further panel adds 2 inches, and versions of matplotlib cut or round what is not a whole dot.
     assert [width for width, _ in sizes] == [1050, 1050]
     assert abs(sizes[1][1] - sizes[0][1] - 600) <= 1
 
