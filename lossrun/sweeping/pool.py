@@ -63,8 +63,12 @@ class WorkerPool(ProcessPoolExecutor):
     """
 
     def submit(self, task: Callable[Parameters, Result], /, *arguments: Any, **keywords: Any) -> Future[Result]:
-        """Submit a task. The pool starts its processes here."""
-        with _without_main_script():
+        """Submit a task. The pool starts its processes here.
+
+        Ctrl-C waits until they have started: nothing would end a process that the pool does not know yet, and it would
+        print a traceback once this one is gone.
+        """
+        with _without_main_script(), _deferring_interrupts():
             return super().submit(task, *arguments, **keywords)
 
     def terminate(self) -> None:
@@ -156,6 +160,20 @@ def _without_main_script() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _deferring_interrupts() -> Iterator[None]:
+    """Deliver Ctrl-C only after the block."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """Worker processes, whatever program starts them and wherever."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 
 import lossrun
 from lossrun.errors import UsageError
+from lossrun.sweeping.pool import worker_pool
 from tests.sweeping.conftest import BASE
 
 # At the top of a script and without `if __name__ == "__main__"`, as people write it. SIGTERM is ignored, as by a
@@ -78,6 +81,25 @@ def test_a_script_without_a_main_guard_is_not_run_by_its_workers(tmp_path: Path)
 def test_only_workers_are_stopped_and_no_other_processes_of_the_program(tmp_path: Path) -> None:
     done = ran(tmp_path, OTHERS)
     assert (done.returncode, done.stdout.split()) == (0, ["BrokenProcessPool", "True"]), done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are not blocked on Windows")
+def test_ctrl_c_waits_until_the_pool_knows_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that was being started when Ctrl-C came twice printed a traceback after the command had ended."""
+    known = []
+
+    def submit(_pool: ProcessPoolExecutor, _task: Any, /, *_arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        known.append("process")
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), worker_pool(1) as pool:
+            pool.submit(abs, -3)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert known == ["process"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no fork server on Windows")
