@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Final, TypeAlias
 
 import torch
@@ -28,21 +28,51 @@ class Call:
     @cached_property
     def read(self) -> tuple[Tensor, ...]:
         """Every tensor among the arguments, including those that are written."""
-        return tuple(tensors_in((self.args, dict(self.kwargs))))
+        return tuple(tensors_in([*self.args, *self.kwargs.values()]))
 
     @cached_property
     def written(self) -> tuple[Tensor, ...]:
         """Arguments changed in place."""
         changed = [
-            self.args[position] if position < len(self.args) else self.kwargs.get(argument.name)
-            for position, argument in enumerate(schema(self.op).arguments)
-            if argument.alias_info is not None and argument.alias_info.is_write
+            self.args[position] if position < len(self.args) else self.kwargs.get(name)
+            for position, name in written_arguments(self.op)
         ]
         return tuple(tensors_in(changed))
 
     @cached_property
     def results(self) -> tuple[Tensor, ...]:
         return tuple(tensors_in(self.result))
+
+    @cached_property
+    def read_at(self) -> tuple[int, ...]:
+        """The address of the memory of each tensor that is read."""
+        return tuple(map(storage_address, self.read))
+
+    @cached_property
+    def written_at(self) -> tuple[int, ...]:
+        """The address of the memory of each tensor that is written."""
+        return tuple(map(storage_address, self.written))
+
+    @cached_property
+    def results_at(self) -> tuple[int, ...]:
+        """The address of the memory of each result."""
+        return tuple(map(storage_address, self.results))
+
+
+@cache  # torch looks up each part of a schema every time
+def written_arguments(op: Operator) -> tuple[tuple[int, str], ...]:
+    """Return position and name of each argument that an operator changes in place."""
+    return tuple(
+        (position, argument.name)
+        for position, argument in enumerate(schema(op).arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
+
+
+@cache
+def is_mutable(op: Operator) -> bool:
+    """Return whether an operator changes any of its arguments."""
+    return bool(schema(op).is_mutable)
 
 
 _aten: Final = torch.ops.aten
@@ -86,9 +116,9 @@ def _is_copy(op: Operator) -> bool:
 
 def kernel(call: Call) -> Kernel:
     """Return what repeats a call: it reads the same tensors, and writes its results into those that it returned."""
-    if schema(call.op).is_mutable and {*map(storage_address, call.read)}.issuperset(map(storage_address, call.results)):
+    if is_mutable(call.op) and {*call.read_at}.issuperset(call.results_at):
         return partial(_function(call.op), *call.args, **call.kwargs)
-    if schema(call.op).is_mutable or isinstance(call.result, list):
+    if is_mutable(call.op) or isinstance(call.result, list):
         return partial(_copy_results, call)
     if _is_copy(call.op):
         return partial(call.result.copy_, call.args[0])

@@ -14,15 +14,16 @@ The numbers are those of the recorded function, bit for bit, unless `decompose` 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
 from lossrun.replay.cheaper_calls import cheaper, mean
-from lossrun.replay.kernels import Call, Decomposition, Kernel, kernel
+from lossrun.replay.kernels import Call, Decomposition, Kernel, is_mutable, kernel
 from lossrun.replay.trees import tensors_in, with_tensors
-from lossrun.torch_internals import DispatchMode, Operator, below_autograd, schema
+from lossrun.torch_internals import DispatchMode, Operator, below_autograd
 from lossrun.torch_internals import storage_address as storage
 
 Result = TypeVar("Result")
@@ -132,6 +133,11 @@ def _cannot_be_replayed(op: Operator, args: tuple[Any, ...]) -> bool:
         return any(index.dtype in (torch.bool, torch.uint8) for index in tensors_in(args[1]))
     if any(tensor.is_conj() or tensor.is_neg() for tensor in tensors_in(args)):
         return True
+    return _depends_on_values(op)
+
+
+@cache
+def _depends_on_values(op: Operator) -> bool:
     return any(tag in op.tags for tag in _NOT_REPLAYABLE)
 
 
@@ -144,7 +150,7 @@ def _compile(
     needed = _without_constants(needed)
     kept = {storage(tensor) for tensor in tensors_in(outputs)}
     deferred = [call for call in _last_words(needed, outputs) if defer(call)] if defer else []
-    kept |= {storage(tensor) for call in deferred for tensor in call.read}
+    kept |= {address for call in deferred for address in call.read_at}
     unfilled = {storage(t): t.untyped_storage() for call in calls if _is_unfilled(call) for t in call.results}
     homes = _shared_memory(needed, unfilled, kept, pool)
 
@@ -179,13 +185,13 @@ def _last_words(calls: Sequence[Call], outputs: Any) -> list[Call]:
     touched: Counter[int] = Counter()
     written: dict[int, int] = {}
     for place, call in enumerate(calls):
-        touched.update({storage(tensor) for tensor in (*call.read, *call.results)})
-        written |= {storage(tensor): place for tensor in (*call.written, *call.results)}
+        touched.update({*call.read_at, *call.results_at})
+        written |= dict.fromkeys((*call.written_at, *call.results_at), place)
     return [
         call
         for place, call in enumerate(calls)
         if all(layouts.get(storage(t)) == {_layout(t)} and touched[storage(t)] == 1 for t in call.results)
-        and all(written.get(storage(t), -1) < place for t in call.read)
+        and all(written.get(address, -1) < place for address in call.read_at)
     ]
 
 
@@ -198,16 +204,16 @@ def _refuse_written_literals(calls: Sequence[Call]) -> None:
 
     A replay would not make it again, so it would begin with the changed numbers.
     """
-    written = {storage(tensor) for call in calls for tensor in call.written}
+    written = {address for call in calls for address in call.written_at}
     for call in calls:
-        if call.op.overloadpacket is torch.ops.aten.lift_fresh and written & {storage(t) for t in call.results}:
+        if call.op.overloadpacket is torch.ops.aten.lift_fresh and not written.isdisjoint(call.results_at):
             raise NotReplayableError("a tensor made of numbers is changed in place")
 
 
 def _is_view(call: Call) -> bool:
     """Return whether all results lie in the memory of an argument, and the call writes nothing."""
-    results = [storage(tensor) for tensor in call.results]
-    return bool(results) and not schema(call.op).is_mutable and {*map(storage, call.read)}.issuperset(results)
+    results = call.results_at
+    return bool(results) and not is_mutable(call.op) and {*call.read_at}.issuperset(results)
 
 
 # These calls only allocate memory, and a replay already has its memory.
@@ -220,17 +226,17 @@ def _is_unfilled(call: Call) -> bool:
 
 def _without_constants(calls: Sequence[Call]) -> list[Call]:
     """Leave out calls whose results depend on no tensor outside the recording and are never written to."""
-    written = {storage(tensor) for call in calls for tensor in call.written}
+    written = {address for call in calls for address in call.written_at}
     constant: set[int] = set()
     kept = []
     for call in calls:
-        results = {storage(tensor) for tensor in call.results}
+        results = {*call.results_at}
         name = call.op.overloadpacket.__name__
         if _is_unfilled(call):
             continue
         random = torch.Tag.nondeterministic_seeded in call.op.tags
         shape_only = name.endswith("_like") or name.startswith("new_")
-        fixed = shape_only or all(storage(tensor) in constant for tensor in call.read)
+        fixed = shape_only or constant.issuperset(call.read_at)
         if fixed and not random and not results & written:
             constant |= results
         else:
@@ -257,17 +263,16 @@ def _shared_memory(
     created = dict(unfilled)
     last: dict[int, int] = {}
     for place, call in enumerate(calls):
-        outside = {storage(tensor) for tensor in call.read} - created.keys()
-        for tensor in call.results:
-            if storage(tensor) not in outside:
-                created.setdefault(storage(tensor), tensor.untyped_storage())
-        for tensor in (*call.read, *call.results):
-            last[storage(tensor)] = place
+        outside = {*call.read_at} - created.keys()
+        for tensor, address in zip(call.results, call.results_at, strict=True):
+            if address not in outside:
+                created.setdefault(address, tensor.untyped_storage())
+        last |= dict.fromkeys((*call.read_at, *call.results_at), place)
 
     homes: dict[int, torch.UntypedStorage] = {}
     living: set[int] = set()
     for place, call in enumerate(calls):
-        touched = {storage(tensor) for tensor in (*call.results, *call.written)}
+        touched = {*call.results_at, *call.written_at}
         for address in touched & created.keys() - living - kept:
             living.add(address)
             size, device = created[address].nbytes(), created[address].device

@@ -9,13 +9,17 @@ from torch import Tensor
 def leaves(tree: Any) -> Iterator[Any]:
     """Yield every leaf of the tree, which is not a tuple, list or dict, from left to right."""
     if type(tree) in (list, tuple) or _has_fields(tree):
-        for part in tree:
-            yield from leaves(part)
+        parts = tree
     elif type(tree) is dict:
-        for part in tree.values():
-            yield from leaves(part)
+        parts = tree.values()
     else:
         yield tree
+        return
+    for part in parts:
+        if isinstance(part, Tensor):  # most of them, and a generator for each would take longer than the rest
+            yield part
+        else:
+            yield from leaves(part)
 
 
 def tensors_in(tree: Any) -> Iterator[Tensor]:
