@@ -12,10 +12,11 @@ from lossrun.analysis.comparison.differences import component_text, config_diffe
 from lossrun.analysis.comparison.labels import labels, named_by_user
 from lossrun.analysis.comparison.remarks import remarks
 from lossrun.analysis.given_runs import check_different
-from lossrun.analysis.values import metric_names, readings
+from lossrun.analysis.values import readings
 from lossrun.analysis.values.mean_curve import LearningCurve, XAxis, mean_curve
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.seconds import SECONDS, clock, shared
+from lossrun.catalog import metric_names
+from lossrun.catalog.metric_names import Goal
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.errors import UsageError
 from lossrun.records.files.rows import Row

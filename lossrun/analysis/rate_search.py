@@ -16,8 +16,8 @@ from typing import Final
 
 from lossrun.analysis.sweeps.sensitivity import Sensitivity, SensitivityLine
 from lossrun.analysis.sweeps.tuned_range import as_error, working_range
-from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.readings import Spread
+from lossrun.catalog.metric_names import Goal, sign
 
 # How far from the best rate the suggestion may be, as a factor. In a flat range the best rate is best by chance, and in
 # a range that falls to one side the middle is worse than the best.

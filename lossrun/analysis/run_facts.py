@@ -7,12 +7,13 @@ from typing import Any
 from lossrun.analysis.checkpoint_listing import SavedFile, best_weights, saved_files
 from lossrun.analysis.comparison.remarks import remarks
 from lossrun.analysis.learning_curves import usual_columns
-from lossrun.analysis.values import metric_names, readings
+from lossrun.analysis.values import readings
 from lossrun.analysis.values.class_values import ClassValues, class_values
 from lossrun.analysis.values.mean_curve import LearningCurve, mean_curve
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.seconds import clock
+from lossrun.catalog import metric_names
+from lossrun.catalog.metric_names import Goal
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.status import Status
 

@@ -211,7 +211,7 @@ def run_on_screen(
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
     from lossrun.analysis.sweeps.result import result_of
     from lossrun.analysis.sweeps.tuning import score_of
-    from lossrun.analysis.values.metric_names import goal
+    from lossrun.catalog.metric_names import goal
     from lossrun.records.sweep_directory import read_events
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.sweep import print_sweep

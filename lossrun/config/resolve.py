@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from lossrun.catalog import DataFacts, find, get
-from lossrun.catalog.declaration import Loss, Metric, Prediction
+from lossrun.catalog import DataFacts, get
+from lossrun.catalog.declaration import Loss, Prediction
+from lossrun.catalog.metric_names import bare, goal
 from lossrun.config.config import Choice, Config
 from lossrun.errors import UsageError
 
@@ -147,27 +148,24 @@ def output_size(config: Config, facts: DataFacts) -> int:
     return facts.target_size * (declared.outputs_per_target if declared else 1)
 
 
-def goal(metric: str) -> str:
-    """Return `min` or `max`: whether lower or higher values of a metric such as `val_accuracy` are better."""
-    name = metric.partition("_")[2]
-    found = find("metric", name) or find("loss", name)
-    return found.component.goal if found and isinstance(found.component, (Metric, Loss)) else "min"
-
-
 def watched_names(config: Config) -> frozenset[str]:
     """Return the plain names of the metrics that choose, stop, lower the learning rate, or compare."""
     watched = [config.best.metric, config.early_stopping.metric if config.early_stopping else ""]
     watched.append(str(config.schedule.parameters.get("metric", "")))
-    return frozenset({metric.partition("_")[2] for metric in watched} | {config.compare_on or ""}) - {""}
+    return frozenset({bare(metric) for metric in watched} | {config.compare_on or ""}) - {""}
 
 
 def _chosen(group: Any, watched: str) -> Any:
     metric = watched if group.metric == "auto" else group.metric
-    return replace(group, metric=metric, mode=goal(metric) if group.mode == "auto" else group.mode)
+    return replace(group, metric=metric, mode=_mode(group.mode, metric))
 
 
 def _watching(schedule: Choice, watched: str) -> Choice:
     if "metric" not in schedule.parameters:
         return schedule
     metric = watched if schedule["metric"] == "auto" else schedule["metric"]
-    return schedule.replace(metric=metric, mode=goal(metric) if schedule["mode"] == "auto" else schedule["mode"])
+    return schedule.replace(metric=metric, mode=_mode(schedule["mode"], metric))
+
+
+def _mode(mode: str, metric: str) -> str:
+    return (goal(metric) or "min") if mode == "auto" else mode

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from lossrun.catalog import DataFacts, find, nearest
+from lossrun.catalog import DataFacts, nearest
+from lossrun.catalog.metric_names import bare, better, declaration, goal
 from lossrun.catalog.metrics import OF_SEVERAL, metric_names, task_metrics
 from lossrun.config import Config
-from lossrun.config.resolve import goal, ignored_class, outputs_read_as
+from lossrun.config.resolve import ignored_class, outputs_read_as
 from lossrun.config.source import Path
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
@@ -38,9 +39,8 @@ def why_not_watched(metric: str, case: Case) -> tuple[str, str] | None:
 
 def _hint(asked: str, known: list[str], part: str = "") -> str:
     """Suggest the known name that was probably meant."""
-    bare = asked.removeprefix("val_").removeprefix("test_")
-    found = find("metric", bare) or find("loss", bare)
-    name = found.component.name if found else bare
+    declared = declaration(asked)
+    name = declared.name if declared else bare(asked)
     near = next((column for n in (name, OF_SEVERAL.get(name)) if n and (column := part + n) in known), None)
     near = near or nearest(asked, known)
     return f" (did you mean {near}?)" if near else ""
@@ -70,10 +70,9 @@ def watched_mode(case: Case) -> Iterator[Violation]:
     known = columns(case.facts)
     for path, metric, mode in _watched(case.config):
         if metric in known and mode != goal(metric):
-            better = "higher" if goal(metric) == "max" else "lower"
             yield Violation(
                 (*path[:-1], "mode"),
-                f"{better} {metric} is better, but mode: {mode} looks for the worst",
+                f"{better(goal(metric))} {metric} is better, but mode: {mode} looks for the worst",
                 f"set mode: {goal(metric)}, or remove mode",
                 (f"{'.'.join(map(str, path[:-1]))}.mode={goal(metric)}",),
             )

@@ -8,10 +8,11 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lossrun.analysis.rate_search import RateSearch, readable, search_curves
+from lossrun.catalog.metric_names import better
 from lossrun.report.layout.console import note
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.text_table import print_line
-from lossrun.report.plots.sensitivity_plot import BETTER, print_curves
+from lossrun.report.plots.sensitivity_plot import print_curves
 
 
 @contextmanager
@@ -26,7 +27,8 @@ def search_progress(console: Console, *, hidden: bool) -> Iterator[Callable[[int
 
 def print_search(console: Console, found: RateSearch) -> None:
     """Print a curve for each round, and what they suggest."""
-    title = f"{found.metric}: {BETTER[found.goal]}; a gap is a rate that diverged or did worse than without training"
+    better_is = f"{better(found.goal)} is better"
+    title = f"{found.metric}: {better_is}; a gap is a rate that diverged or did worse than without training"
     print_curves(console, search_curves(found), title)
     print_line(console, "")
     assert found.suggestion is not None

@@ -8,9 +8,8 @@ from rich.console import Console
 from lossrun.analysis.comparison.differences import component_text, yaml_text
 from lossrun.analysis.learning_curves import spans_decades
 from lossrun.analysis.run_facts import RunFacts
-from lossrun.analysis.values import metric_names
+from lossrun.catalog import metric_names
 from lossrun.report.comparison.by_class import class_table
-from lossrun.report.comparison.compare_tables import BETTER
 from lossrun.report.layout.console import note, plus_minus, warning
 from lossrun.report.layout.glyphs import draws_unicode
 from lossrun.report.layout.numbers import format_number, format_seconds, format_size, format_spread
@@ -43,7 +42,7 @@ def print_facts(facts: RunFacts, console: Console) -> None:
     if facts.metrics:
         sign = plus_minus(console)
         columns = (
-            Column("better", tuple(BETTER[y.goal] for y in facts.metrics), right=False),
+            Column("better", tuple(metric_names.better(y.goal) for y in facts.metrics), right=False),
             Column("best epoch", tuple(format_spread(y.at_best, sign) for y in facts.metrics)),
             Column("last epoch", tuple(format_spread(y.at_last, sign) for y in facts.metrics)),
         )

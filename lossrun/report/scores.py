@@ -6,12 +6,11 @@ from typing import Any, Final
 from rich.console import Console
 
 from lossrun.analysis.values.class_values import ClassValues
-from lossrun.analysis.values.metric_names import goal
 from lossrun.analysis.values.readings import spread
+from lossrun.catalog.metric_names import better, goal
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.files import strict_json
 from lossrun.report.comparison.by_class import class_table
-from lossrun.report.comparison.compare_tables import BETTER
 from lossrun.report.layout.console import plus_minus
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
@@ -35,7 +34,7 @@ def print_scores(
     names = ordered(list(dict.fromkeys(name for values in seeds.values() for name in values)))
     print_line(console, heading, style="bold")
     together = [spread({seed: values[name] for seed, values in seeds.items() if name in values}) for name in names]
-    columns = [Column("better", tuple(BETTER[goal(name)] for name in names), right=False)]
+    columns = [Column("better", tuple(better(goal(name)) for name in names), right=False)]
     several = len(seeds) > 1
     for seed, values in seeds.items() if len(seeds) <= _MOST_SEEDS else ():
         cells = tuple(format_number(values[name]) if name in values else "-" for name in names)

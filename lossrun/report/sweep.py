@@ -11,8 +11,8 @@ from lossrun.analysis.sweeps.result import Board, SweepResult
 from lossrun.analysis.sweeps.sensitivity import heat_map
 from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.analysis.sweeps.words import words
-from lossrun.analysis.values.metric_names import bare
 from lossrun.analysis.values.splits import resampled_by
+from lossrun.catalog.metric_names import bare
 from lossrun.records.sweep_directory import Cost, PlannedCell
 from lossrun.report.comparison.leaderboard import MANY, print_leaderboard
 from lossrun.report.comparison.tuning import curve_table, heat_table, tuning_notes, tuning_table

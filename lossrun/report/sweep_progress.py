@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from lossrun.analysis.sweeps.words import words
-from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.report.layout.console import note
 from lossrun.report.layout.numbers import format_number

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lossrun.analysis.values.metric_names import bare
 from lossrun.analysis.values.readings import spread
 from lossrun.catalog.declaration import Layer
+from lossrun.catalog.metric_names import bare
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.report.epochs import EpochTable
 from lossrun.report.layout.console import note, plus_minus

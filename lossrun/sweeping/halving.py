@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lossrun.analysis.sweeps.trials import Trial
 from lossrun.analysis.sweeps.tuning import TuningResult
-from lossrun.analysis.values.metric_names import sign
+from lossrun.catalog.metric_names import sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.adding import Wanted, added_cells
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.sweeps.words import word, words
-from lossrun.analysis.values.metric_names import meant
+from lossrun.catalog.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import Config, SourcedConfig
 from lossrun.errors import ConfigError, UsageError

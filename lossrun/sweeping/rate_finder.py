@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lossrun.analysis.rate_search import RateSearch, search
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.catalog import find
 from lossrun.catalog.declaration import Optimizer
+from lossrun.catalog.metric_names import Goal
 from lossrun.config import SourcedConfig
 from lossrun.config.read import from_mapping
 from lossrun.errors import DivergedError, OutOfMemoryError, UsageError

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lossrun.analysis.sweeps.trials import Trial, key_of
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
-from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.adding import Wanted, added_cells
 from lossrun.sweeping.extending import config_with_value

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from lossrun.catalog import DataFacts
+from lossrun.catalog.metric_names import better
 from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
 from lossrun.config.resolve import resolve
@@ -105,9 +106,8 @@ def _changed(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) ->
 def _told(criterion: Mapping[str, Any] | None) -> str:
     assert criterion is not None
     metric, mode, *margin = criterion.values()
-    direction = "lower" if mode == "min" else "higher"
     name = "min_delta" if "min_delta" in criterion else "threshold"
-    return f"{metric} ({direction} is better{f', {name} {margin[0]:g}' if any(margin) else ''})"
+    return f"{metric} ({better(mode)} is better{f', {name} {margin[0]:g}' if any(margin) else ''})"
 
 
 def _going_on(seeds: list[int], when: str) -> str:

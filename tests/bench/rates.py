@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from lossrun.analysis.sweeps.result import sweep_records
 from lossrun.analysis.sweeps.tuning import tuning_of
-from lossrun.analysis.values.metric_names import goal, sign
 from lossrun.analysis.values.readings import Spread, spread
+from lossrun.catalog.metric_names import goal, sign
 from lossrun.config import SourcedConfig, read
 from lossrun.config.overrides import Change
 from lossrun.data import default_data_dir

@@ -6,7 +6,7 @@ import pytest
 from lossrun.catalog import DataFacts, Task
 from lossrun.catalog.losses import LOSSES
 from lossrun.config import Config, from_mapping, resolve
-from lossrun.config.resolve import goal, output_size, outputs_read_as
+from lossrun.config.resolve import output_size, outputs_read_as
 
 
 def facts(task: Task, *, validation: int = 10) -> DataFacts:
@@ -181,15 +181,6 @@ def test_the_mode_follows_a_stated_metric() -> None:
     assert (got.best.metric, got.best.mode) == ("val_accuracy", "max")
     got = resolve(config("mse", best={"metric": "val_accuracy", "mode": "min"}), facts("binary"))
     assert got.best.mode == "min"
-
-
-@pytest.mark.parametrize(
-    ("metric", "expected"),
-    [("val_loss", "min"), ("train_loss", "min"), ("val_accuracy", "max"), ("val_r2", "max"), ("val_rmse", "min"),
-     ("val_mse", "min"), ("val_macro_f1", "max"), ("nonsense", "min")],
-)  # fmt: skip
-def test_every_metric_has_a_goal(metric: str, expected: str) -> None:
-    assert goal(metric) == expected
 
 
 def test_resolving_twice_changes_nothing_and_survives_the_file() -> None:

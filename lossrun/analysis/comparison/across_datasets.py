@@ -16,9 +16,9 @@ from lossrun.analysis.given_runs import check_different
 from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT, LEVEL, holm
 from lossrun.analysis.values.friedman import Friedman, friedman
 from lossrun.analysis.values.groups import experiment_of, grouped
-from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.paired_differences import difference
 from lossrun.analysis.values.signed_ranks import SignedRanks, ranked, signed_ranks
+from lossrun.catalog.metric_names import Goal, sign
 from lossrun.errors import UsageError
 from lossrun.records.files import strict_json
 from lossrun.records.recorded import RecordedRun

@@ -20,10 +20,10 @@ from lossrun.analysis.given_runs import check_at_least_two, check_different
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.curves import CurveRows, EpochIndex
 from lossrun.analysis.values.groups import RunGroup, diverged_elsewhere, grouped
-from lossrun.analysis.values.metric_names import bare, largest
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.shared_seeds import left_out_notes, on_shared_seeds, without_epoch
 from lossrun.analysis.values.splits import splits
+from lossrun.catalog.metric_names import bare, largest
 from lossrun.errors import UsageError
 from lossrun.records.names import bare_name
 from lossrun.records.recorded import RecordedRun

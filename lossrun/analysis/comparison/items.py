@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from lossrun.analysis.values import metric_names
 from lossrun.analysis.values.groups import RunGroup
 from lossrun.analysis.values.paired_differences import ROUNDING
 from lossrun.analysis.values.variation import Variation
+from lossrun.catalog import metric_names
 from lossrun.catalog.declaration import Metric
 from lossrun.files import is_there
 from lossrun.records.run_directory import RunDirectory

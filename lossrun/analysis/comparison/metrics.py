@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from lossrun.analysis.comparison.moments import Moments
-from lossrun.analysis.values import metric_names, readings
-from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.analysis.values import readings
 from lossrun.analysis.values.paired_differences import difference
 from lossrun.analysis.values.readings import Spread
+from lossrun.catalog import metric_names
 from lossrun.catalog.losses import LOSSES
+from lossrun.catalog.metric_names import Goal, sign
 from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.errors import UsageError
 from lossrun.records.recorded import RecordedRun

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
 from lossrun.analysis.values.evidence import LEVEL
-from lossrun.analysis.values.metric_names import sign
+from lossrun.catalog.metric_names import sign
 from lossrun.errors import UsageError
 
 Requirement: TypeAlias = Literal["better", "not-worse"]

@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lossrun.analysis.values import metric_names, readings
+from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import RunGroup
-from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.analysis.values.seconds import at_once, seed_seconds
+from lossrun.catalog import metric_names
+from lossrun.catalog.metric_names import Goal, sign
 from lossrun.errors import UsageError
 from lossrun.records.files.rows import Row
 

@@ -6,12 +6,12 @@ from typing import Literal, TypeAlias
 
 from lossrun.analysis.comparison.items import OverItems
 from lossrun.analysis.values.evidence import LEAST_FOR_INTERVAL, LEAST_FOR_VERDICT, LEAST_ITEMS, LEVEL, holm
-from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.paired_differences import PairedDifference, paired_difference, within_margin
 from lossrun.analysis.values.planning import Needed, needed
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.splits import Splits, resampled
 from lossrun.analysis.values.variation import Variation
+from lossrun.catalog.metric_names import Goal, sign
 
 Over: TypeAlias = Literal["seeds", "items"]
 Word: TypeAlias = Literal["better", "worse", "probably better", "probably worse", "equivalent", "no clear difference"]

@@ -14,9 +14,9 @@ from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, tu
 from lossrun.analysis.sweeps.words import data_words, word, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import grouped
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.splits import resampled_by, splits
+from lossrun.catalog.metric_names import Goal
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_plan
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
 from lossrun.analysis.sweeps.words import word, words
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread
+from lossrun.catalog.metric_names import Goal
 
 
 @dataclass(frozen=True, slots=True)

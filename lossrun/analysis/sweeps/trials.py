@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.readings import Spread, spread
+from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lossrun.analysis.sweeps.trials import Trial
-from lossrun.analysis.values.metric_names import Goal
+from lossrun.catalog.metric_names import Goal
 
 # A tuned value works if its error is at most this many times the error of the best value.
 WORKING: Final = 1.1

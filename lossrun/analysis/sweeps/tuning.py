@@ -19,7 +19,7 @@ from lossrun.analysis.sweeps.trials import (
 from lossrun.analysis.sweeps.tuned_range import as_error, bound, is_on_edge, working_decades
 from lossrun.analysis.sweeps.words import data_words
 from lossrun.analysis.values import readings
-from lossrun.analysis.values.metric_names import Goal, goal, sign
+from lossrun.catalog.metric_names import Goal, goal, sign
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 

@@ -12,8 +12,8 @@ from itertools import takewhile
 
 from lossrun.analysis.sweeps.trials import Trial, best_trial, judged, repetitions
 from lossrun.analysis.sweeps.tuning import PairTuning
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import Spread, spread
+from lossrun.catalog.metric_names import Goal
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from typing import Final
 from lossrun.analysis.distributions.binomial import lower_limit
 from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.values.evidence import LEVEL
-from lossrun.analysis.values.metric_names import Goal, sign
+from lossrun.catalog.metric_names import Goal, sign
 
 LEAST: Final = 3  # values tried, for a curve
 MOST_EXACT: Final = 40  # values; for more, the wider band of Dvoretzky, Kiefer, Wolfowitz and Massart is used

@@ -15,9 +15,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from lossrun.analysis.values import metric_names, readings
+from lossrun.analysis.values import readings
 from lossrun.analysis.values.paired_differences import difference
-from lossrun.catalog import Task
+from lossrun.catalog import Task, metric_names
 from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.records.recorded import RecordedRun
 

@@ -55,8 +55,8 @@ from typing import Final, Literal
 
 from lossrun.analysis.distributions.binomial import clopper_pearson
 from lossrun.analysis.values.evidence import LEAST_FOR_INTERVAL, LEVEL
-from lossrun.analysis.values.metric_names import Goal, sign
 from lossrun.analysis.values.variation import Variation, half_width, p_value
+from lossrun.catalog.metric_names import Goal, sign
 
 ROUNDING: Final = 1e-6  # relative; the effect of different kernels, or another order of sums, in float32
 _SUM_ROUNDING: Final = 1e-12  # relative; the effect of adding up differences in float64

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final, Literal
 
-from lossrun.analysis.values.metric_names import sign
 from lossrun.catalog import Task, get
 from lossrun.catalog.declaration import TASKS, DatasetDeclaration
+from lossrun.catalog.metric_names import sign
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun

@@ -9,8 +9,9 @@ from lossrun.analysis.comparison.across_datasets import AcrossDatasets, AgainstF
 from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT, LEVEL
 from lossrun.analysis.values.friedman import Friedman
+from lossrun.catalog.metric_names import better
 from lossrun.records.files import strict_json
-from lossrun.report.comparison.compare_tables import BETTER, MARK
+from lossrun.report.comparison.compare_tables import MARK
 from lossrun.report.comparison.formats import plain_data, written_blocks
 from lossrun.report.comparison.verdicts import format_p_value
 from lossrun.report.layout.console import is_bounded, note
@@ -86,7 +87,7 @@ def values_table(found: AcrossDatasets, *, labels: bool = True) -> TextTable:
             for row, values in enumerate(found.values)
         )
         columns.append(Column(name, cells, emphasis=best))
-    title = f"{found.metric} on each dataset, mean over seeds; {BETTER[found.goal]} is better"
+    title = f"{found.metric} on each dataset, mean over seeds; {better(found.goal)} is better"
     return TextTable(title, Column("dataset", found.datasets, right=False), tuple(columns), "* best mean")
 
 

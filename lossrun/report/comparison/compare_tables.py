@@ -11,7 +11,6 @@ from lossrun.analysis.values.seconds import shared
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable
 
-BETTER: Final = {"min": "lower", "max": "higher", None: "-"}
 MARK: Final = " *"  # after the best value
 
 

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.metrics import ComparedMetric
-from lossrun.analysis.values.metric_names import sign
-from lossrun.report.comparison.compare_tables import BETTER, marked_cells, moment, seeds_cell
+from lossrun.catalog.metric_names import better, sign
+from lossrun.report.comparison.compare_tables import marked_cells, moment, seeds_cell
 from lossrun.report.layout.console import is_bounded
 from lossrun.report.layout.text_table import Column, TextTable, print_pairs, print_table
 
@@ -43,7 +43,7 @@ def leaderboard(
     for metric in deciding[:metrics]:
         best = frozenset(row for row, place in enumerate(order) if place in metric.measured.best)
         cells = marked_cells([metric.measured.values[place] for place in order], best, plus_minus)
-        columns.append(Column(f"{metric.name}\n{BETTER[metric.goal]}", cells, emphasis=best))
+        columns.append(Column(f"{metric.name}\n{better(metric.goal)}", cells, emphasis=best))
     columns.append(Column("seeds", tuple(seeds_cell(comparison.runs[place]) for place in order)))
     letters = Column("", tuple(comparison.runs[place].letter for place in order), right=False)
     by = f" by {deciding[0].name} at {moment(comparison)}" if deciding else ""

@@ -5,8 +5,8 @@ from typing import Final
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.metrics import ComparedMetric
-from lossrun.analysis.values.metric_names import bare
-from lossrun.report.comparison.compare_tables import BETTER, marked_cells, moment, with_units
+from lossrun.catalog.metric_names import bare, better
+from lossrun.report.comparison.compare_tables import marked_cells, moment, with_units
 from lossrun.report.layout.text_table import Column, TextTable
 
 _PARTS: Final = {"test_": "Test data", "val_": "Validation data", "train_": "Training data"}
@@ -61,13 +61,13 @@ def _wide(title: str, shown: Sequence[ComparedMetric], names: Sequence[str], sig
     columns = []
     for metric in shown:
         marked = frozenset(metric.measured.best)
-        header = f"{with_units(metric, chr(10))}\n{BETTER[metric.goal]}"
+        header = f"{with_units(metric, chr(10))}\n{better(metric.goal)}"
         columns.append(Column(header, marked_cells(metric.measured.values, marked, sign), True, marked))
     return TextTable(title, Column("run", tuple(names), right=False), tuple(columns), note)
 
 
 def _upright(title: str, shown: Sequence[ComparedMetric], names: Sequence[str], sign: str, note: str) -> TextTable:
-    columns = [Column("better", tuple(BETTER[metric.goal] for metric in shown), right=False)]
+    columns = [Column("better", tuple(better(metric.goal) for metric in shown), right=False)]
     for index, name in enumerate(names):
         marked = frozenset(row for row, metric in enumerate(shown) if index in metric.measured.best)
         values = [metric.measured.values[index] for metric in shown]

@@ -10,7 +10,8 @@ from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, epochs_to, 
 from lossrun.analysis.sweeps.tuning_course import CoursePoint, by_rounds, by_tries
 from lossrun.analysis.sweeps.tuning_curve import LEAST, TuningPoint, tuning_curve
 from lossrun.analysis.sweeps.words import words
-from lossrun.report.comparison.compare_tables import BETTER, marked_cells
+from lossrun.catalog.metric_names import better
+from lossrun.report.comparison.compare_tables import marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable
 
@@ -33,7 +34,7 @@ def heat_table(found: HeatMap, sign: str) -> TextTable:
         )
         values = [scores[column] for scores in found.scores]
         columns.append(Column(name, marked_cells(values, marked, sign), emphasis=marked))
-    title = f"Best {found.metric} in tuning, {BETTER[found.goal]} is better, by {found.keys[0]} and {found.keys[1]}"
+    title = f"Best {found.metric} in tuning, {better(found.goal)} is better, by {found.keys[0]} and {found.keys[1]}"
     return TextTable(title, Column("", found.rows, right=False), tuple(columns))
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from lossrun.analysis.sweeps.sensitivity import HeatMap, Sensitivity, SensitivityLine, heat_map, sensitivity
 from lossrun.analysis.sweeps.tuning import TuningResult
+from lossrun.catalog.metric_names import better
 from lossrun.report.comparison.tuning import curve_table, tuning_notes, tuning_table
 from lossrun.report.html.axes import Axis, opened
 from lossrun.report.html.figures import short, squeezed, style, swatch
@@ -12,7 +13,7 @@ from lossrun.report.html.markup import Markup, element
 from lossrun.report.html.verdicts import notes
 from lossrun.report.layout.numbers import format_spread
 from lossrun.report.layout.text_table import TextTable
-from lossrun.report.plots.sensitivity_plot import BETTER, is_log
+from lossrun.report.plots.sensitivity_plot import is_log
 
 _WIDE, _HEIGHT = 440, 278  # units of a drawing
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 424, 12, 236
@@ -51,7 +52,7 @@ def tuning_section(tuning: TuningResult) -> list[Markup | None]:
 
 def _heat_map(found: HeatMap) -> Markup:
     """Make a table whose cells are the darker the better; the best one is marked too."""
-    title = f"Best {found.metric} in tuning, by {found.keys[0]} and {found.keys[1]} ({BETTER[found.goal]})"
+    title = f"Best {found.metric} in tuning, by {found.keys[0]} and {found.keys[1]} ({better(found.goal)} is better)"
     rows = []
     for row, name in enumerate(found.rows):
         cells = []
@@ -87,7 +88,7 @@ def _figure(found: Sensitivity) -> Markup | None:
         for line in found.lines
     ]
     legend = element("div", element("ul", *entries), class_="legend")
-    return element("figure", element("h3", f"{what} ({BETTER[found.goal]})"), drawing, legend, class_="dots")
+    return element("figure", element("h3", f"{what} ({better(found.goal)} is better)"), drawing, legend, class_="dots")
 
 
 def _axes(x: Axis, y: Axis, key: str) -> list[Markup]:

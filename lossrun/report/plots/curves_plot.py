@@ -10,6 +10,7 @@ from rich.text import Text
 from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.learning_curves import LearningCurves, Panel
 from lossrun.analysis.values.mean_curve import LearningCurve
+from lossrun.catalog.metric_names import better
 from lossrun.report.layout.console import is_bounded, note
 from lossrun.report.layout.glyphs import draws_unicode
 from lossrun.report.layout.text_table import print_line, print_pairs
@@ -22,7 +23,6 @@ _MOST_BANDS: Final = 3  # more of them hide each other
 _LEGEND_ROOM: Final = 14  # cells next to a name in the legend: the axis and the mark
 _PARTS: Final = {"val_loss": "validation", "train_loss": "training"}
 _X_LABELS: Final = {"epoch": "epoch", "step": "step", "seconds": "wall time in seconds"}
-_BETTER: Final = {"min": "lower is better", "max": "higher is better", None: ""}
 
 
 def print_learning_curves(curves: LearningCurves, console: Console) -> None:
@@ -83,7 +83,7 @@ def _bands(panel: Panel) -> dict[int, Band]:
 def _heading(curves: LearningCurves, panel: Panel, *, shaded: bool) -> str:
     what = f"{panel.name} ({panel.loss})" if panel.loss else panel.name
     units = f" [{panel.units}]" if panel.units else ""
-    facts = [_BETTER[panel.goal], "logarithmic" if panel.log else ""]
+    facts = [f"{better(panel.goal)} is better" if panel.goal else "", "logarithmic" if panel.log else ""]
     seeds = sorted({curve.seeds for curve in panel.curves})
     if seeds[-1] > 1:
         counts = " or ".join(map(str, seeds))

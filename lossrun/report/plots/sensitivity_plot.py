@@ -9,12 +9,12 @@ from rich.console import Console
 from lossrun.analysis.sweeps.sensitivity import Sensitivity, sensitivity
 from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.analysis.values.readings import Spread
+from lossrun.catalog.metric_names import better
 from lossrun.report.layout.console import is_bounded
 from lossrun.report.layout.glyphs import draws_unicode
 from lossrun.report.layout.text_table import print_line
 from lossrun.report.plots.line_plot import line_plot
 
-BETTER: Final = {"min": "lower is better", "max": "higher is better"}
 _PIPE_WIDTH: Final = 79
 _WIDEST: Final = 120
 _HEIGHT: Final = 9
@@ -30,7 +30,7 @@ def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence
     found = sensitivity(tuning)
     if found is None:
         return
-    title = f"{found.metric} in tuning: {BETTER[found.goal]}; a value without a score is a gap"
+    title = f"{found.metric} in tuning: {better(found.goal)} is better; a value without a score is a gap"
     print_line(console, "")
     print_curves(console, found, title, names=names)
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from lossrun.catalog.declaration import Component, DatasetDeclaration, Loss, Metric, Optimizer, Schedule
 from lossrun.catalog.lookup import COMPONENTS
+from lossrun.catalog.metric_names import better
 from lossrun.catalog.metrics import PRIMARY_METRICS, SCALES
 from lossrun.report.reference.article import Fact, Reference, fact
 from lossrun.report.reference.listing import number
@@ -116,7 +117,7 @@ def _schedule(schedule: Schedule) -> Iterator[Fact]:
 
 def _metric(metric: Metric) -> Iterator[Fact]:
     yield fact("tasks", ", ".join(metric.tasks))
-    yield fact("better", "lower" if metric.goal == "min" else "higher")
+    yield fact("better", better(metric.goal))
     if metric.at_most is not None:
         yield fact("values", f"0 to {metric.at_most:g}")
     judged = [task for task, names in PRIMARY_METRICS.items() if metric.name in names]

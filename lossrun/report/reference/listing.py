@@ -17,6 +17,7 @@ from lossrun.catalog.declaration import (
 )
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.losses import USUAL_LOSSES
+from lossrun.catalog.metric_names import better
 from lossrun.catalog.parameter import REQUIRED, Key
 from lossrun.report.layout.console import is_bounded, wrapped
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_pairs, print_table
@@ -150,7 +151,7 @@ def choosing_facts(component: Component, task: str | None) -> dict[str, str]:
     if isinstance(component, Optimizer):
         return {"usual rates": " to ".join(number(rate) for rate in component.usual_rates)}
     if isinstance(component, Metric):
-        return {"better": "lower" if component.goal == "min" else "higher"}
+        return {"better": better(component.goal)}
     if isinstance(component, DatasetDeclaration):
         several = "classes" if component.tasks == CLASS_TASKS else "any"
         return {"task": component.task or several, "samples": component.samples}
@@ -185,7 +186,7 @@ def _rows(component: Component, shared: Sequence[Key]) -> Iterator[tuple[str, st
     if isinstance(component, Loss):
         yield "takes", ", ".join(component.accepts)
     if isinstance(component, (Loss, Metric)):
-        yield "better", "lower" if component.goal == "min" else "higher"
+        yield "better", better(component.goal)
     for key in component.parameters:
         if key not in shared:
             yield from _parameter_rows(key)

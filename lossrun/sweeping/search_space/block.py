@@ -6,7 +6,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 
-from lossrun.analysis.values.metric_names import bare, goal
+from lossrun.catalog.metric_names import bare, goal
 from lossrun.config import SourcedConfig
 from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.errors import ConfigError

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lossrun.catalog import DataFacts
 from lossrun.catalog.declaration import Layer
+from lossrun.catalog.metric_names import bare
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.errors import UsageError, ran_out_of_memory
@@ -49,7 +50,7 @@ def check_first_batch(replica: Replica, config: Config, facts: DataFacts) -> Non
         )
     measured = evaluate(replica, few, output_spec_of(config, facts)).metrics
     for column in _watched_columns(config):
-        name = column.partition("_")[2]
+        name = bare(column)
         if name != "loss" and name not in measured:
             raise UsageError(
                 f"{column} cannot be watched: with {config.loss.name} on outputs of this model there is no {name}; "

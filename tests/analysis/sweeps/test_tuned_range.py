@@ -6,8 +6,8 @@ import pytest
 
 from lossrun.analysis.sweeps.trials import Trial, best_trial
 from lossrun.analysis.sweeps.tuned_range import is_on_edge, working_decades
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import spread
+from lossrun.catalog.metric_names import Goal
 from lossrun.records.sweep_directory import PlannedCell
 
 RATES = (0.001, 0.01, 0.1, 1.0)

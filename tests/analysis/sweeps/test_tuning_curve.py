@@ -8,8 +8,8 @@ import pytest
 from lossrun.analysis.sweeps.trials import Trial
 from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.sweeps.tuning_curve import cdf_band, tuning_curve
-from lossrun.analysis.values.metric_names import Goal
 from lossrun.analysis.values.readings import spread
+from lossrun.catalog.metric_names import Goal
 from lossrun.records.sweep_directory import PlannedCell
 
 SCORES = (0.31, 0.12, 0.9, 0.45, 0.2, 0.66, 0.15)

@@ -24,6 +24,11 @@ def sign(goal: Goal) -> Literal[1, -1]:
     return 1 if goal == "max" else -1
 
 
+def better(goal: Goal | None) -> Literal["lower", "higher", "-"]:
+    """Return the word for the better direction; "-" if no direction is better."""
+    return "-" if goal is None else "lower" if goal == "min" else "higher"
+
+
 def bare(name: str) -> str:
     """Return the name without its part of the data: `val_rmse` -> `rmse`."""
     for prefix in ("val_", "test_", "train_"):
