@@ -4,7 +4,6 @@ The outputs are computed only if the loss gives a reason to. This changes nothin
 the user's loss stay as they were.
 """
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from lossrun.steps.evaluate import OutputSpec, evaluating
 from lossrun.steps.randomness import undisturbed
-from lossrun.steps.recorder import Recorder, Replayable
+from lossrun.steps.recorder import Recorder, RepeatedComputation
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import SeedGroup
 
@@ -32,11 +31,9 @@ class StackOutputs:
 
     def __init__(self, group: SeedGroup, recorder: Recorder | None) -> None:
         self.group = group
-        self.recorder = recorder
         self._inputs = looked_at(group.replicas[0])[0]
         self._outputs: Tensor | None = None
-        self._recorded: Replayable | None = None
-        self._of: Sequence[Replica] = ()
+        self._computed = RepeatedComputation(group, self._forward, None if recorder is None else recorder.any_number)
 
     def forget(self) -> None:
         """Discard the outputs, because the weights have changed."""
@@ -48,16 +45,6 @@ class StackOutputs:
             with undisturbed(self._inputs.device):
                 self._outputs = self._computed()
         return self._outputs[self.group.computed.index(replica)]
-
-    def _computed(self) -> Tensor:
-        if self.recorder is None:
-            return self._forward()
-        if self._recorded is None or self._of != self.group.computed:
-            self._recorded, self._of = self.recorder.any_number(self._forward), self.group.computed
-        else:
-            self._recorded.replay()
-        outputs: Tensor = self._recorded.outputs
-        return outputs
 
     @torch.no_grad()
     def _forward(self) -> Tensor:

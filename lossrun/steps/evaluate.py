@@ -16,7 +16,7 @@ from lossrun.components.metrics.item_shares import item_shares, shares_of
 from lossrun.components.metrics.per_class import class_scores
 from lossrun.config import Config
 from lossrun.config.resolve import output_size, outputs_read_as, watched_names
-from lossrun.steps.recorder import Recorder, Replayable
+from lossrun.steps.recorder import Recorder, RepeatedComputation
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Samples
 from lossrun.steps.seed_group import LoneSeed, SeedGroup
@@ -158,31 +158,21 @@ class Scorer:
         self.targets = _prepared(samples, spec, group.replicas[0])
         outputs = len(samples.ids) * spec.outputs * len(group.replicas)
         most = GPU_MOST_RECORDED if samples.inputs.device.type == "cuda" else MOST_RECORDED
-        self.recorder = recorder if outputs <= most else None
-        self._recorded: Replayable | None = None
-        self._of: Sequence[Replica] = ()
+        record = None
+        if recorder is not None and outputs <= most:
+            # A lone seed is recorded with the kernels of an ordinary evaluation, so its numbers are the same bit for
+            # bit; a stack rounds differently anyway.
+            record = recorder.any_number if group.axis else recorder.exact
+        self.table = RepeatedComputation(group, self._table, record)
 
     def __call__(self) -> list[dict[str, float]]:
         """Return for each active seed its `loss`, the configured objective, and the metrics by their names."""
-        table = self._table() if self.recorder is None else self._replayed(self.recorder)
-        columns = table.reshape(len(self.names), -1).t().tolist()
+        columns = self.table().reshape(len(self.names), -1).t().tolist()
         return [
             dict(zip(self.names, column, strict=True))
             for replica, column in zip(self.group.computed, columns, strict=True)
             if not replica.frozen
         ]
-
-    def _replayed(self, recorder: Recorder) -> Tensor:
-        if self._recorded is None or self._of != self.group.computed:
-            # A recording belongs to the memory of the stack, which moves when seeds leave it. A lone seed is recorded
-            # with the kernels of an ordinary evaluation, so its numbers are the same bit for bit; a stack rounds
-            # differently anyway.
-            record = recorder.any_number if self.group.axis else recorder.exact
-            self._recorded, self._of = record(self._table), self.group.computed
-        # Replay also right after recording, because recording computed with the kernels of an ordinary call.
-        self._recorded.replay()
-        table: Tensor = self._recorded.outputs
-        return table
 
     @torch.no_grad()
     def _table(self) -> Tensor:

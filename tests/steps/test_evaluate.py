@@ -297,7 +297,7 @@ def test_what_is_large_is_not_recorded(laboratory: Laboratory, validation: int, 
     config = {**COMMON, "dataset": dataset, "loss": "mse"}
     examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "run") as session:
-        assert (session.scorers[0].recorder is not None) == recorded
+        assert (session.scorers[0].table.record is not None) == recorded
         session.begin_epoch()
         (scores,) = session.validate().values()
         evaluated = evaluate(session.replicas[0], session.scorers[0].samples, session.output_spec)
