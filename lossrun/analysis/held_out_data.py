@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from lossrun.analysis.values.splits import DIGITS, Splits, splits
+from lossrun.catalog import find
 from lossrun.data.load import load
 from lossrun.data.samples.dataset import Data
 from lossrun.data.sources.images import IMAGE_SETS, TEST, TRAIN
@@ -88,10 +89,13 @@ def _load(
     if name in IMAGE_SETS and not all(_is_in(data_dir / name, file) for file in (*TRAIN, *TEST)):
         return None
     parameters = {key: value for key, value in dataset.items() if key != "name"}
+    declared = find("dataset", name)
+    if declared is None or set(parameters) != {parameter.name for parameter in declared.component.parameters}:
+        return None  # configured for another version: the page has no images then
     try:
         return load(name, parameters, config_dir=directory, data_dir=data_dir, seed=seed, ignored=ignored)
-    except (LossrunError, KeyError, ValueError):
-        return None  # gone, changed, or configured for another version: the page has no images then
+    except LossrunError:
+        return None  # gone or changed
 
 
 def _is_in(folder: Path, file: str) -> bool:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossrun.errors import CheckpointError
+from lossrun.config import Config
+from lossrun.errors import CheckpointError, ran_out_of_memory
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, BestWeights, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.steps.replica import Replica
@@ -160,11 +161,17 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
                 keep_as_best(replica, found.tensors)
         except CheckpointError as error:
             raise CheckpointError(f"the checkpoint of step {facts['step']} does not fit: {error}") from error
-        # Raised by torch for an optimizer's tensors, or by a user's optimizer for its state.
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+        except Exception as error:
+            # The user's own code may refuse its state with any error. lossrun's own components must not fail.
+            if not _has_own_code(session.config) or ran_out_of_memory(error):
+                raise
             raise CheckpointError(
                 f"the checkpoint of step {facts['step']} does not fit the model or the optimizer: {error}"
             ) from error
+
+
+def _has_own_code(config: Config) -> bool:
+    return config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin
 
 
 def _needed(session: Session, facts: Mapping[str, Any]) -> list[str]:

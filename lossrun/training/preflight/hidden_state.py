@@ -48,16 +48,13 @@ def check_hidden_state(built: Callable[[], Replica], config: Config) -> None:
     with undisturbed(device):
         seed_torch(straight.seed, Purpose.DROPOUT, 1, device)
         batch = spread(straight.parts.train, _SAMPLES)
-        try:
-            _step(straight, batch)
-            kept, known, stream = _copied(straight), facts(straight), generator_state(device)
-            shared = attributes.of_modules(specs)
-            _step(straight, batch)
-            changed = _different(shared, attributes.of_modules(specs))
-        except Exception as error:  # the user's code may raise anything; the other checks report it
-            if ran_out_of_memory(error):
-                raise
+        if not _works(straight, batch):
             return
+        kept, known, stream = _copied(straight), facts(straight), generator_state(device)
+        shared = attributes.of_modules(specs)
+        if not _works(straight, batch):
+            return
+        changed = _different(shared, attributes.of_modules(specs))
         stopped = built()
         # Values that differ from the beginning, such as the time, are not kept from step to step.
         unlike = _different(at_first, attributes.of_components(stopped, specs))
@@ -91,6 +88,17 @@ def _message(own: list[str], what: str) -> str:
 
 def _different(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     return [name for name in dict.fromkeys((*one, *other)) if one.get(name) != other.get(name)]
+
+
+def _works(replica: Replica, batch: Samples) -> bool:
+    """Take a step, and return whether the user's own code took it; if not, the other checks report what it raised."""
+    try:
+        _step(replica, batch)
+    except Exception as error:
+        if ran_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 def _step(replica: Replica, batch: Samples) -> None:
