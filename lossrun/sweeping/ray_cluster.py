@@ -38,7 +38,7 @@ class Cluster:
 
     @contextmanager
     def workers(self, _jobs: int) -> Iterator[Tasks]:
-        """The workers of the cluster, which train stacks."""
+        """Yield what sends stacks to the workers of the cluster."""
         import ray
 
         # A task waits until what it has sent last is received, so little is in memory on both sides.

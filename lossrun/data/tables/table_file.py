@@ -106,8 +106,6 @@ def _fix_of_row(row: list[str], expected: int, delimiter: str, form: CellForm) -
 
 def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[int]]:
     """Return the rows that are not empty, and the line where each ends."""
-    rows: list[list[str]] = []
-    lines: list[int] = []
     try:
         with open_regular(path) as file, _cells_of_any_length():
             beginning = file.peek(64)
@@ -115,22 +113,11 @@ def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[i
                 raise DataError(f"{path}: {other}")
             # utf-8-sig, because spreadsheets write a byte order mark first.
             with TextIOWrapper(file, encoding="utf-8-sig", newline="") as stream:
-                reader = csv.reader(_text_lines(stream, path), delimiter=delimiter, strict=True)
-                start = 0
-                try:
-                    for row in reader:
-                        # Not an empty line, or a line of blanks.
-                        if row and (len(row) > 1 or row[0].strip()):
-                            rows.append([cell.strip() for cell in row])
-                            lines.append(reader.line_num)
-                        start = reader.line_num
-                except csv.Error as error:
-                    raise DataError(_broken_row(path, start + 1, reader, error)) from error
+                return _rows_of(csv.reader(_text_lines(stream, path), delimiter=delimiter, strict=True), path)
     except OSError as error:
         raise DataError(_unreadable(path, key, error)) from error
     except UnicodeDecodeError as error:
         raise DataError(_not_unicode(path)) from error
-    return rows, lines
 
 
 def _is_declaration(path: Path, row: list[str], delimiter: str, key: str) -> bool:
@@ -176,6 +163,24 @@ def _not_unicode(path: Path) -> str:
 class _Reader(Protocol):
     @property
     def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
+def _rows_of(reader: _Reader, path: Path) -> tuple[list[list[str]], list[int]]:
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    start = 0
+    try:
+        for row in reader:
+            # Not an empty line, or a line of blanks.
+            if row and (len(row) > 1 or row[0].strip()):
+                rows.append([cell.strip() for cell in row])
+                lines.append(reader.line_num)
+            start = reader.line_num
+    except csv.Error as error:
+        raise DataError(_broken_row(path, start + 1, reader, error)) from error
+    return rows, lines
 
 
 def _broken_row(path: Path, start: int, reader: _Reader, error: csv.Error) -> str:

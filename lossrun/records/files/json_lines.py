@@ -60,21 +60,13 @@ def read_plain(
             # Blocks save memory; for a line longer than a block, the size is doubled.
             while block := file.raw.read(max(BLOCK_BYTES, len(rest))):
                 lines, newline, rest = (rest + block).rpartition(b"\n")
-                if newline:
-                    if raw is not None:
-                        raw(with_unix_lines(lines + newline))
-                    if _NUL in lines and not torn:
-                        torn = True
-                        lines = lines[: lines.index(_NUL)].rpartition(b"\n")[0]
-                    elif torn:
-                        continue
-                    if lines or not torn:
-                        rows = _rows(path, lines, count + 1)
-                        count += len(rows)
-                        try:
-                            take(rows)
-                        except ValueError as error:
-                            raise RunError(f"{path}: {error}; the file is damaged: restore it from a copy") from error
+                if newline and raw is not None:
+                    raw(with_unix_lines(lines + newline))
+                if newline and not torn:
+                    torn = _NUL in lines
+                    whole = lines[: lines.index(_NUL)].rpartition(b"\n")[0] if torn else lines
+                    if whole or not torn:
+                        count += _taken(path, whole, count + 1, take)
                 if len(rest) > LONGEST_LINE:
                     raise RunError(
                         f"{path}, line {count + 1}: longer than {LONGEST_LINE} bytes; the file is damaged: restore it "
@@ -85,6 +77,16 @@ def read_plain(
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror or error}") from error
     return torn or bool(rest)
+
+
+def _taken(path: Path, lines: bytes, first: int, take: Callable[[list[dict[str, Any]]], object]) -> int:
+    """Pass the rows of complete lines to `take`, and return how many they are."""
+    rows = _rows(path, lines, first)
+    try:
+        take(rows)
+    except ValueError as error:
+        raise RunError(f"{path}: {error}; the file is damaged: restore it from a copy") from error
+    return len(rows)
 
 
 @contextmanager

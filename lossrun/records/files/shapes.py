@@ -17,7 +17,7 @@ _SHOWN: Final = 40  # characters of a value in a message
 
 
 def whole(at_least: int = 0, at_most: int = LARGEST) -> Shape:
-    """An integer in a range."""
+    """Accept an integer in a range."""
     bounds = f"an integer of at least {at_least}" if at_most == LARGEST else f"an integer from {at_least} to {at_most}"
 
     def problem(value: Any, key: str) -> str:
@@ -28,7 +28,7 @@ def whole(at_least: int = 0, at_most: int = LARGEST) -> Shape:
 
 
 def number(*, at_least: float | None = None) -> Shape:
-    """A real number, NaN and infinity included unless there is a bound."""
+    """Accept a real number, NaN and infinity included unless there is a bound."""
 
     def problem(value: Any, key: str) -> str:
         fits = type(value) in (int, float) and (at_least is None or value >= at_least)
@@ -38,12 +38,12 @@ def number(*, at_least: float | None = None) -> Shape:
 
 
 def text(value: Any, key: str) -> str:
-    """A string."""
+    """Accept a string."""
     return "" if isinstance(value, str) else _not(value, key, "text")
 
 
 def pattern(expression: str, expected: str) -> Shape:
-    """A string that matches a regular expression; `expected` is what it stands for, in words."""
+    """Accept a string that matches a regular expression; `expected` is what it stands for, in words."""
     compiled = re.compile(expression)
 
     def problem(value: Any, key: str) -> str:
@@ -54,32 +54,32 @@ def pattern(expression: str, expected: str) -> Shape:
 
 
 def anything(value: Any, key: str) -> str:  # noqa: ARG001  # a shape takes both
-    """Any value."""
+    """Accept any value."""
     return ""
 
 
 def truth(value: Any, key: str) -> str:
-    """True or false."""
+    """Accept true or false."""
     return "" if isinstance(value, bool) else _not(value, key, "true or false")
 
 
 def mapping(value: Any, key: str) -> str:
-    """A mapping with any content."""
+    """Accept a mapping with any content."""
     return "" if isinstance(value, dict) else _not(value, key, "a mapping")
 
 
 def one_of(*values: Any) -> Shape:
-    """One of a few values."""
+    """Accept one of a few values."""
     return lambda value, key: "" if value in values else _not(value, key, " or ".join(map(str, values)))
 
 
 def or_none(shape: Shape) -> Shape:
-    """The shape, or null."""
+    """Accept what the shape accepts, or null."""
     return lambda value, key: "" if value is None else shape(value, key)
 
 
 def list_of(shape: Shape, *, length: int | None = None, at_least: int = 0) -> Shape:
-    """A list whose items all have one shape."""
+    """Accept a list whose items all have one shape."""
 
     def problem(value: Any, key: str) -> str:
         if not isinstance(value, list):
@@ -94,7 +94,7 @@ def list_of(shape: Shape, *, length: int | None = None, at_least: int = 0) -> Sh
 
 
 def each(shape: Shape, names: Shape = text) -> Shape:
-    """A mapping whose values all have one shape; `names` is the shape of its keys."""
+    """Accept a mapping whose values all have one shape; `names` is the shape of its keys."""
 
     def problem(value: Any, key: str) -> str:
         if not isinstance(value, dict):
@@ -108,7 +108,7 @@ def each(shape: Shape, names: Shape = text) -> Shape:
 
 
 def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
-    """A mapping with these keys; what is optional may be missing, and must fit if it is there."""
+    """Accept a mapping with these keys; what is optional may be missing, and must fit if it is there."""
     every = {**required, **(optional or {})}
 
     def problem(value: Any, key: str) -> str:
