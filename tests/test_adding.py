@@ -76,6 +76,7 @@ COMMANDS = [
     ("schema",),
     ("script", "numbers.yaml", "--as", "pytorch"),
     ("script", "classes.yaml", "--as", "pytorch"),
+    ("script", "classes.yaml", "--as", "keras"),
     ("pytest", "-vv", "-p", "no:cacheprovider", "-n", "0", *FILES, "-k", CHOSEN),
 ]
 

@@ -10,6 +10,7 @@ from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, comment, keywords, number
 from lossrun.shell import command
 
+# Why an optimizer has no version in Keras, if more can be said.
 MISSING: Final = {
     "asgd": "Keras has no averaged SGD",
     "rprop": "Keras has no Rprop",
@@ -82,11 +83,9 @@ def optimizer_section(experiment: ScriptInput) -> tuple[Section, list[str]]:
             f"optimizer: {optimizer.name} is your own torch.optim.Optimizer, which Keras does not take; use --as "
             f"pytorch, or an optimizer from `{command('list', 'optimizers')}`"
         )
-    if optimizer.name in MISSING:
-        raise UsageError(
-            f"optimizer: {optimizer.name}: {MISSING[optimizer.name]}; use another optimizer, such as adam, or "
-            "--as pytorch"
-        )
+    if optimizer.name not in CLASSES:
+        why = MISSING.get(optimizer.name, "it has no version in Keras")
+        raise UsageError(f"optimizer: {optimizer.name}: {why}; use another optimizer, such as adam, or --as pytorch")
     p = dict(optimizer.parameters)
     if optimizer.name == "sgd":
         return _sgd(experiment, p)
