@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Literal
+from typing import Literal
 
 from lossrun.catalog import Task, get
 from lossrun.catalog.declaration import TASKS, DatasetDeclaration
@@ -13,9 +13,6 @@ from lossrun.catalog.metric_names import sign
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
-
-# Columns of the history that do not measure quality.
-_BOOKKEEPING: Final = {"epoch", "step", "seed", "split", "learning_rate", "grad_norm", "seconds", "train_seconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +137,9 @@ def column(rows: Mapping[int, Row], name: str) -> Spread | None:
 
 
 def metric_columns(rows: Mapping[int, Row]) -> list[str]:
-    """Return the columns that measure quality, in the order of the rows."""
-    return list(dict.fromkeys(name for row in rows.values() for name in row if name not in _BOOKKEEPING))
+    """Return the columns that measure quality, in the order of the rows: `train_loss`, and what held-out data score."""
+    every = dict.fromkeys(name for row in rows.values() for name in row)
+    return [name for name in every if name == "train_loss" or name.startswith(("val_", "test_"))]
 
 
 def task(run: RecordedRun) -> Task | None:
