@@ -5,6 +5,7 @@ from math import prod
 from typing import Any, Final
 
 from lossrun.errors import UsageError
+from lossrun.script.lines.image_layers import ImageLayer, image_layers
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, number, quoted
 from lossrun.shell import command
@@ -35,8 +36,9 @@ def layers_section(experiment: ScriptInput) -> tuple[Section, list[str]]:
     input_shape = shape if len(shape) == 1 else (*shape[1:], shape[0])
     rows = [f"keras.Input({input_shape!r})"]
     if model.name == "cnn":
-        made, inputs, hidden = _images(experiment)
-        rows += made
+        found = image_layers(experiment)
+        rows += [*(row for one in found.layers for row in _of_image(one, model.parameters)), "layers.Flatten()"]
+        inputs, hidden = found.outputs, found.dense
     else:
         rows += ["layers.Flatten()"] if len(shape) > 1 else []
         inputs, hidden = prod(shape), model.parameters.get("hidden", [])
@@ -105,26 +107,13 @@ def _bias(bias: float, bias_std: float) -> list[str]:
     return [f"bias_initializer=keras.initializers.Constant({number(bias)})"] if bias else []
 
 
-def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
-    """Return the lines of convolutions and pools, the number of their outputs, and the units of the dense layers."""
-    model, facts = experiment.config.model, experiment.facts
-    shapes = experiment.layer_shapes
-    rows: list[str] = []
-    dense: list[int] = []
-    shape = facts.input_shape
-    for place, layer in enumerate(model["layers"], 1):
-        kind = layer["name"]
-        if kind == "dense":
-            dense.append(layer["units"])
-            continue
-        if kind == "conv":
-            rows += _convolution(layer, shape[0], model.parameters)
-        elif kind == "max_pool":
-            rows.append(_max_pool(layer["size"], shape[1:]))
-        else:
-            rows.append(f"layers.AveragePooling2D({layer['size']})")
-        shape = shapes[f"{kind}{place}"]
-    return [*rows, "layers.Flatten()"], prod(shape), dense
+def _of_image(one: ImageLayer, parameters: Mapping[str, Any]) -> list[str]:
+    layer = one.configured
+    if layer["name"] == "conv":
+        return _convolution(layer, one.before[0], parameters)
+    if layer["name"] == "max_pool":
+        return [_max_pool(layer["size"], one.before[1:])]
+    return [f"layers.AveragePooling2D({layer['size']})"]
 
 
 def _convolution(layer: Mapping[str, Any], channels: int, parameters: Mapping[str, Any]) -> list[str]:

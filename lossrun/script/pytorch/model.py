@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Activation
+from lossrun.script.lines.image_layers import ImageLayer, image_layers
 from lossrun.script.lines.own import own_import
 from lossrun.script.lines.script_input import ScriptInput
 from lossrun.script.lines.text import Section, call, function, literal, number
@@ -46,9 +47,12 @@ def model_section(experiment: ScriptInput) -> Section:
 def _layers(experiment: ScriptInput) -> list[str]:
     model, shape = experiment.config.model, experiment.facts.input_shape
     if model.name == "cnn":
-        rows, inputs, hidden = _images(experiment)
+        found = image_layers(experiment)
+        rows = [*(row for one in found.layers for row in _of_image(one, model.parameters)), "nn.Flatten()"]
+        inputs, hidden = found.outputs, found.dense
     else:
-        rows, inputs, hidden = _flatten(shape), prod(shape), model.parameters.get("hidden", [])
+        rows = ["nn.Flatten()"] if len(shape) > 1 else []
+        inputs, hidden = prod(shape), model.parameters.get("hidden", [])
     for units in hidden:
         rows.append(f"nn.Linear({inputs}, {units})")
         if model["batch_norm"]:
@@ -68,34 +72,15 @@ def _activation(name: str) -> list[str]:
     return [] if name == "none" else [f"nn.{declared.torch_class}()"]
 
 
-def _flatten(shape: tuple[int, ...]) -> list[str]:
-    return ["nn.Flatten()"] if len(shape) > 1 else []
-
-
-def _images(experiment: ScriptInput) -> tuple[list[str], int, list[int]]:
-    """Return the lines of convolutions and pools, the number of their outputs, and the units of the dense layers."""
-    model, facts = experiment.config.model, experiment.facts
-    shapes = experiment.layer_shapes
-    rows: list[str] = []
-    dense: list[int] = []
-    shape = facts.input_shape
-    for place, layer in enumerate(model["layers"], 1):
-        kind = layer["name"]
-        if kind == "dense":
-            dense.append(layer["units"])
-            continue
-        after = shapes[f"{kind}{place}"]
-        if kind == "conv":
-            rows += _convolution(layer, shape, after)
-            rows += [f"nn.BatchNorm2d({layer['filters']})"] if model["batch_norm"] else []
-            rows += _activation(model["activation"])
-        elif kind == "max_pool":
-            exact = all(side % layer["size"] == 0 for side in shape[1:])
-            rows.append(f"nn.MaxPool2d({layer['size']}{'' if exact else ', ceil_mode=True'})")
-        else:
-            rows.append(f"nn.AvgPool2d({layer['size']})")
-        shape = after
-    return [*rows, "nn.Flatten()"], prod(shape), dense
+def _of_image(one: ImageLayer, parameters: Mapping[str, Any]) -> list[str]:
+    layer = one.configured
+    if layer["name"] == "conv":
+        norm = [f"nn.BatchNorm2d({layer['filters']})"] if parameters["batch_norm"] else []
+        return [*_convolution(layer, one.before, one.after), *norm, *_activation(parameters["activation"])]
+    if layer["name"] == "max_pool":
+        exact = all(side % layer["size"] == 0 for side in one.before[1:])
+        return [f"nn.MaxPool2d({layer['size']}{'' if exact else ', ceil_mode=True'})"]
+    return [f"nn.AvgPool2d({layer['size']})"]
 
 
 def _convolution(layer: Mapping[str, Any], before: tuple[int, ...], after: tuple[int, ...]) -> list[str]:
