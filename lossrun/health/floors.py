@@ -27,8 +27,10 @@ MOST_TARGETS: Final = 20_000
 QUANTILES: Final = 101
 # Numbers that torch.quantile takes at a time.
 MOST_NUMBERS: Final = 16_000_000
-# Outputs of constants whose losses are computed at a time.
+# Outputs of constants whose losses are computed at a time, where there are so many constants. A few are computed one by
+# one: to compute the cross-entropies of several at once, torch first loads modules for about a second.
 MOST_OUTPUTS: Final = 1_000_000
+MANY_CONSTANTS: Final = 20
 # A logit whose sigmoid is exactly 0 or 1 after rounding.
 SURE: Final = 30.0
 
@@ -74,7 +76,8 @@ def floors(replica: Replica, spec: OutputSpec, config: Config) -> Floors:
         return float(mean_loss(outputs))
 
     def least(constants: list[Tensor]) -> float:
-        if config.loss.is_plugin:  # which may take no more than it takes in training
+        # A user's own loss may take no more than it takes in training.
+        if config.loss.is_plugin or len(constants) < MANY_CONSTANTS:
             costs = [cost(outputs) for outputs in constants]
         else:
             some = max(MOST_OUTPUTS // (len(targets) * constants[0].shape[1]), 1)
