@@ -78,7 +78,8 @@ class OutputChecks:
         """Return whether the first matrix of the model has a gradient of exactly 0.
 
         A network that is merely slow to start has a tiny gradient instead, and optimizers that follow the sign of the
-        gradient get it going.
+        gradient get it going. A model of a single layer has no units that may die: if a gradient enters it and cancels
+        over the samples, the model is at its minimum.
         """
         replica = self.replica
         matrices = [weight for weight in replica.network.parameters() if weight.requires_grad and weight.ndim > 1]
@@ -88,7 +89,9 @@ class OutputChecks:
         with torch.enable_grad(), undisturbed(inputs.device), evaluating(replica.network):
             outputs, _ = replace(replica, mixed=False).forward(inputs)
             loss = deepcopy(replica.objective)(outputs, targets, weights)
-            (gradient,) = torch.autograd.grad(loss, matrices[0], allow_unused=True)
+            entering, gradient = torch.autograd.grad(loss, [outputs, matrices[0]], allow_unused=True)
+        if len(matrices) == 1 and entering is not None and bool(entering.any()):
+            return False
         return gradient is None or not bool(gradient.any())
 
     def outputs_carry_information(self) -> bool:
