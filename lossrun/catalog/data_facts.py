@@ -17,6 +17,9 @@ class TargetScale:
         low, high: The lowest and the highest target.
         least, mean: The lowest and the mean absolute value.
         whole: Whether all targets are whole numbers.
+        counts: How often each whole number from `low` to `high` occurs in the only column; () where they are not whole,
+            or range over more than `MOST_COUNTED` numbers.
+        labels: Whether they are about equally frequent whole numbers whose order means nothing to the inputs.
         spreads: The lowest and the highest standard deviation of a column; columns that do not vary are left out.
         sizes: The lowest and the highest root mean square of a column.
     """
@@ -28,8 +31,12 @@ class TargetScale:
     whole: bool
     spreads: tuple[float, float]
     sizes: tuple[float, float]
+    counts: tuple[int, ...] = ()
+    labels: bool = False
 
 
+# The most whole numbers that are counted one by one.
+MOST_COUNTED: Final = 20
 # The number of standard deviations from 0 at which the mean of a column is far from 0 for the column's width.
 FAR: Final = 10.0
 

@@ -76,7 +76,8 @@ def load(
     for part_name, part in parts.items():
         _check_finite(part_name, part, source.columns)
     regression = source.task == "regression"
-    scale = target_scale([part.targets for part in parts.values()]) if regression else None
+    everything = list(parts.values())
+    scale = target_scale([p.targets for p in everything], [p.inputs for p in everything]) if regression else None
     train = parts["train"]
     if parameters["corrupt"]:
         targets, corrupted = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])

@@ -71,20 +71,33 @@ def softmax_of_questions(case: Case) -> Iterator[Violation]:
 
 
 def classes_as_numbers(case: Case) -> Iterator[Violation]:
-    """Find two classes that are trained as numbers."""
+    """Find labels of classes that are trained as numbers: two of them, or several in an order that means nothing."""
     scale, facts = case.facts.target_scale, case.facts
-    if facts.task != "regression" or facts.target_size != 1 or scale is None or case.output != "none":
+    if facts.task != "regression" or scale is None or case.output != "none" or case.loss is None:
         return
-    if scale.whole and (scale.low, scale.high) == (0, 1) and facts.train >= FEW_SAMPLES and case.loss:
-        settable = "task" in case.config.dataset.parameters
-        yield Violation(
-            ("dataset",),
-            "all targets are 0 or 1, so they are two classes; as numbers, outputs beyond 1 cost as much as wrong ones",
-            "set dataset.task: binary with loss: binary_cross_entropy and model.output: logits"
-            if settable
-            else "return them as a binary task",
-            ("dataset.task=binary", "loss=binary_cross_entropy", "model.output=logits") if settable else (),
-        )
+    if facts.train < FEW_SAMPLES:
+        return
+    values = [scale.low + place for place, count in enumerate(scale.counts) if count]
+    settable = "task" in case.config.dataset.parameters
+    if len(values) == 2:
+        task, cured = "binary", ("dataset.task=binary", "loss=binary_cross_entropy", "model.output=logits")
+        what = f"all targets are {values[0]:g} or {values[1]:g}, so they are two classes"
+        effect = f"as numbers, outputs beyond {values[1]:g} cost as much as wrong ones"
+    elif scale.labels:
+        task, cured = "multiclass", ("dataset.task=multiclass", "loss=cross_entropy", "model.output=logits")
+        what = f"the targets are {len(values)} whole numbers, about equally frequent, and their order means nothing"
+        effect = f"as numbers, {values[0]:g} is closer to {values[1]:g} than to {values[-1]:g}"
+    else:
+        return
+    # Standardized targets are not of classes.
+    unscaled = ("dataset.standardize.targets=false",) if case.targets_are_standardized else ()
+    fix = f"set dataset.task: {task} with loss: {USUAL_LOSSES[task]} and model.output: logits"
+    yield Violation(
+        ("dataset",),
+        f"{what}; {effect}",
+        f"{'if they are classes, ' * (task == 'multiclass')}{fix}" if settable else f"return them as a {task} task",
+        (*unscaled, *cured) if settable else (),
+    )
 
 
 def numbers_as_classes(case: Case) -> Iterator[Violation]:
@@ -164,9 +177,10 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
     "classes_as_numbers": Rule(
         check=classes_as_numbers,
         severity="warn",
-        meaning="Targets that are only 0 and 1 must be trained as two classes.",
+        meaning="Labels of classes must not be trained as numbers.",
         why="Squared errors punish an output of 2 for a 1 as much as an output of 0, so right answers pull on the "
-        "weights as hard as wrong ones. There is no accuracy either.",
+        "weights as hard as wrong ones. Of several classes, a model in doubt between 3 and 9 answers 6. There is no "
+        "accuracy either.",
         example=Example(
             f"{_MANY}  targets: {_BITS}\n  task: regression\nloss: mse",
             f"{_MANY}  targets: {_BITS}\n  task: binary\nloss: binary_cross_entropy",

@@ -55,7 +55,7 @@ def _instead(case: Case) -> tuple[str, tuple[str, ...]]:
     scale, loss = case.facts.target_scale, case.loss
     if scale and scale.whole and case.facts.target_size == 1 and "task" in case.config.dataset.parameters:
         classes = f"{scale.low:g} and {scale.high:g} are two classes"
-        if scale.high - scale.low == 1 and loss and "binary" in loss.tasks:
+        if sum(count > 0 for count in scale.counts) == 2 and loss and "binary" in loss.tasks:
             return f"set dataset.task: binary: {classes}", ("dataset.task=binary",)
         # A loss of probabilities was meant for classes.
         if loss and "binary" in loss.tasks and 0 <= scale.low <= 1 and scale.high - scale.low < MOST_CLASSES:

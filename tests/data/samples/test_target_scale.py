@@ -18,7 +18,15 @@ def test_of_all_parts_together() -> None:
 
 def test_columns_that_do_not_vary_have_no_spread() -> None:
     assert target_scale([np.array([[1.0, 0.0], [1.0, 4.0]])]).spreads == (2.0, 2.0)
-    assert target_scale([np.full((3, 1), 7.0)]) == TargetScale(7.0, 7.0, 7.0, 7.0, True, (1.0, 1.0), (7.0, 7.0))
+    sevens = TargetScale(7.0, 7.0, 7.0, 7.0, True, (1.0, 1.0), (7.0, 7.0), counts=(3,))
+    assert target_scale([np.full((3, 1), 7.0)]) == sevens
+
+
+def test_whole_numbers_of_one_column_are_counted() -> None:
+    assert target_scale([np.array([[-1.0], [1.0], [1.0]])]).counts == (1, 0, 2)
+    assert target_scale([np.array([[0.0], [1.5]])]).counts == ()
+    assert target_scale([np.array([[0.0, 1.0], [1.0, 0.0]])]).counts == ()
+    assert target_scale([np.array([[0.0], [1000.0]])]).counts == ()
 
 
 def test_single_precision_does_not_blur_the_spread() -> None:
