@@ -205,7 +205,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the run is too short for its learning rate",
             "train for more epochs, or with a larger learning rate",
             formula="down by more than a tenth in the last tenth of the run, to no less than 85 per cent of a constant "
-            "output's loss; or above 70 per cent of it, where larger steps get lower within 100 than the whole run",
+            "output's loss; or above 70 per cent of it, where larger steps or another activation get lower in 100 "
+            "steps than the whole run, on validation data too",
             of_the_end=True,
         ),
         Diagnosis(
@@ -215,7 +216,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "layers for the shape of the function",
             "use more units or layers",
             formula="more than half of a constant output's loss at the end, where a larger model gets to four fifths "
-            "of that loss in 100 steps",
+            "of that loss in 100 steps, on validation data too",
             of_the_end=True,
         ),
         Diagnosis(

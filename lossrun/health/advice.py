@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config.resolve import loss_declaration
-from lossrun.health.alternatives import further, larger_model, long_enough, of_loss, smaller_rate
+from lossrun.health.alternatives import BETTER, LEARNED, further, larger_model, long_enough, of_loss, smaller_rate
 from lossrun.health.circumstances import RATE, Advice, Circumstances, last_of_each_key
 from lossrun.health.layers import Layers
 
@@ -64,9 +64,17 @@ def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[
     if name == "one_answer" and (rare := _of_rare_classes(known)):
         return long_enough(rare, known)
     if name == "dead_units" and found:
-        return found
+        if _gets_away(found, known, row["train_loss"]):
+            return found
+        found = None
     found = found or _of_loss(known) or _of_targets(known)
     return long_enough(found, known) if found else further(name, known, row["train_loss"])
+
+
+def _gets_away(advice: Advice, known: Circumstances, loss: float) -> bool:
+    """Return whether a cure got well below a constant and the loss of the run when it was tried, or cannot be tried."""
+    share = known.try_out([advice.cure]).get(advice.cure)
+    return share is None or share < min(LEARNED, BETTER * known.share(loss))
 
 
 def _hidden_softmax(known: Circumstances) -> tuple[str, ...]:

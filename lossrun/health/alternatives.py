@@ -8,6 +8,7 @@ from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config.resolve import loss_declaration
 from lossrun.health.circumstances import (
     GOOD_WAY,
+    LONGER,
     RATE,
     Advice,
     Circumstances,
@@ -39,6 +40,8 @@ GOOD_RATE: Final = 0.01
 LONG: Final = 200
 # A run with fewer steps has hardly begun.
 SHORT: Final = 50
+# How many settings are tried for longer.
+MOST_LONGER: Final = 2
 # Units of a layer that are enough for most small problems.
 WIDE: Final = 64
 
@@ -142,6 +145,8 @@ def further(name: str, known: Circumstances, loss: float) -> Advice | None:
         return _other_rate(rate, best)
     if not short and (found := another_model(known, min(BETTER * losses[best], LEARNED))):
         return found
+    if not short and not gets_further and (found := _given_time(known)):
+        return found
     longer = f"epochs={max(10 * epochs, ceil(LONG / known.steps_per_epoch))}"
     if gets_further:
         why, cure = _other_rate(rate, best)
@@ -158,6 +163,19 @@ def further(name: str, known: Circumstances, loss: float) -> Advice | None:
     )
 
 
+def _given_time(known: Circumstances) -> Advice | None:
+    """Return the settings of another model that get away from a constant in more steps than others are tried for."""
+    epochs = ceil(LONGER / known.steps_per_epoch)
+    longer: Settings = (f"epochs={epochs}",) if epochs > known.config.epochs else ()
+    models = _models(known)
+    for settings, what in [*reversed(_faster(known, models)), *models][:MOST_LONGER]:
+        cure = (*settings, *longer)
+        if known.try_out([cure], LONGER).get(cure, inf) < LEARNED:
+            for_epochs = f" for {epochs} epochs" * bool(longer)
+            return Advice(f"{what.removesuffix(',')}{for_epochs} reached a lower loss when it was tried", cure)
+    return None
+
+
 def more_was_possible(known: Circumstances, loss: float) -> bool:
     """Return whether larger steps got far below the final loss of the run in a short trial.
 
@@ -165,15 +183,25 @@ def more_was_possible(known: Circumstances, loss: float) -> bool:
     """
     advised = last_of_each_key([setting for cure in known.lint.values() for setting in cure])
     larger = [(f"{RATE}{rounded(known.config.learning_rate * times):g}",) for times in OTHERS if times > 1]
-    several = [(), *larger, *(settings for settings, _ in _faster(known, []))]
-    tried = known.try_out([last_of_each_key([*advised, *settings]) for settings in several])
+    # Deep networks of units that saturate learn so slowly that another activation tells.
+    others = [settings for settings, _ in _models(known) if RELU[0] in settings and len(settings) > len(RELU)]
+    several = [(), *larger, *others, *(settings for settings, _ in _faster(known, []))]
+    tried = known.try_out([last_of_each_key([*advised, *settings]) for settings in several], held_out=True)
     much = BETTER if known.share(loss) > LITTLE else MUCH_BETTER
     return min(tried.values(), default=inf) < much * known.share(loss)
 
 
 def another_model(known: Circumstances, below: float) -> Advice | None:
     """Return the settings of another model that got below this loss when they were tried; None if no model did."""
-    return _furthest(known, [*_models(known), *_faster(known, _models(known))], below)
+    return _furthest(known, [*_standardized(known), *_models(known), *_faster(known, _models(known))], below)
+
+
+def _standardized(known: Circumstances) -> list[tuple[Settings, str]]:
+    """Return the settings that standardize the inputs, where they are not."""
+    standardize = known.config.dataset.parameters.get("standardize")
+    if standardize is None or standardize["inputs"]:
+        return []
+    return [(("dataset.standardize.inputs=true",), "a model of standardized inputs")]
 
 
 def larger_model(known: Circumstances, loss: float) -> Advice | None:
@@ -181,12 +209,14 @@ def larger_model(known: Circumstances, loss: float) -> Advice | None:
     # A linear model was probably chosen on purpose.
     if known.config.model.name == "linear" or known.config.epochs * known.steps_per_epoch < LONG:
         return None
-    return _furthest(known, _models(known)[:1], MUCH_BETTER * known.share(loss))
+    return _furthest(known, _models(known)[:1], MUCH_BETTER * known.share(loss), held_out=True)
 
 
-def _furthest(known: Circumstances, models: Sequence[tuple[Settings, str]], below: float) -> Advice | None:
+def _furthest(
+    known: Circumstances, models: Sequence[tuple[Settings, str]], below: float, *, held_out: bool = False
+) -> Advice | None:
     several = dict(models)
-    tried = known.try_out(list(several))
+    tried = known.try_out(list(several), held_out=held_out)
     best = min(tried, key=lambda settings: tried[settings], default=())
     if not best or not tried[best] < below:
         return None
@@ -207,7 +237,7 @@ def _models(known: Circumstances) -> list[tuple[Settings, str]]:
         found.append((larger, f"a model with two layers of {width} units"))
     if hidden and f"model.activation={parameters.get('activation')}" != RELU[0]:
         # A few relu units may all be dead from the beginning.
-        found.append(((*larger, *RELU), "relu with weights that suit it" + ", in two wider layers," * bool(larger)))
+        found.append(((*larger, *RELU), "relu with weights that suit it" + " in two wider layers" * bool(larger)))
     return found
 
 

@@ -3,10 +3,10 @@
 A loss is a share of the best constant output's loss: 1 is nothing learned, and 0 is a loss of 0.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite, prod, sqrt
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from lossrun.catalog import DataFacts, get
 from lossrun.catalog.declaration import Optimizer
@@ -17,6 +17,32 @@ Settings: TypeAlias = tuple[str, ...]
 RATE: Final = "learning_rate="
 # Enough for most models to converge: steps of the learning rate that add up to 5.
 GOOD_WAY: Final = 5.0
+# Updates that settings are tried for, at most: a rate that is too high shows it in the first dozens. Settings that may
+# need their time are tried for a longer while, at last.
+BRIEFLY: Final = 100
+LONGER: Final = 1000
+
+
+class TryOut(Protocol):
+    """Tries settings from the first weights and returns the loss of each after some steps.
+
+    The loss is infinity where settings do not train. Settings that cannot be tried are left out.
+    """
+
+    def __call__(
+        self, several: Sequence[Settings], steps: int = BRIEFLY, *, held_out: bool = False
+    ) -> Mapping[Settings, float]:
+        """Try each for at most so many steps. `held_out`: count the loss on validation data where it is higher."""
+
+
+def nothing_tried(
+    several: Sequence[Settings],  # noqa: ARG001
+    steps: int = BRIEFLY,  # noqa: ARG001
+    *,
+    held_out: bool = False,  # noqa: ARG001
+) -> Mapping[Settings, float]:
+    """Try nothing."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +53,13 @@ class Circumstances:
         config: The resolved config.
         lint: {rule: the settings that it advised}, of the broken rules that explain why a run does not learn.
         constant: The loss of the best constant output.
-        try_out: Tries settings from the first weights and returns the loss of each after some steps; infinity where
-            they do not train. Settings that cannot be tried are left out.
     """
 
     config: Config
     facts: DataFacts
     lint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     constant: float = inf
-    try_out: Callable[[Sequence[Settings]], Mapping[Settings, float]] = lambda several: {}
+    try_out: TryOut = nothing_tried
 
     @property
     def steps_per_epoch(self) -> int:

@@ -120,13 +120,16 @@ def _is_left(path: Path, modules: set[Path]) -> bool:
         return False
 
 
-def own_component(kind: str, choice: Choice, config_dir: Path) -> tuple[Any, dict[str, Any]]:
+def own_component(kind: str, choice: Choice, config_dir: Path | None) -> tuple[Any, dict[str, Any]]:
     """Return a user's model, loss or optimizer, and its own parameters, checked against its signature.
+
+    Args:
+        config_dir: Where to look for the module first; None for the one that was last loaded.
 
     Raises:
         UsageError: If it cannot be loaded, or takes other parameters.
     """
-    function = load_plugin(choice.name, config_dir)
+    function = loaded_plugin(choice.name) if config_dir is None else load_plugin(choice.name, config_dir)
     own = {name: value for name, value in choice.parameters.items() if name not in _OURS.get(kind, ())}
     # A class of a loss is called with its parameters only; everything else gets two arguments from lossrun first.
     leading = 0 if kind == "loss" and isinstance(function, type) else 2

@@ -39,12 +39,14 @@ DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": tor
 class Workplace:
     """Where to train, in which precision, and where to look for the user's own modules.
 
-    `share`: the part of each batch that is computed here; None for all of it.
+    Attributes:
+        config_dir: None to take the user's own components as they were last loaded.
+        share: The part of each batch that is computed here; None for all of it.
     """
 
     device: torch.device
     dtype: torch.dtype
-    config_dir: Path
+    config_dir: Path | None
     share: Share | None = None
 
 

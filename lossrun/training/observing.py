@@ -1,6 +1,6 @@
 """Collect what an epoch showed of each seed, in the form that `health/examine.py` judges."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lossrun.config import Config
-from lossrun.health.circumstances import Circumstances, Settings
+from lossrun.health.circumstances import Circumstances, Settings, TryOut, nothing_tried
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.health.output_checks import StackOutputs
@@ -82,14 +82,14 @@ class KnownFloors:
 
     Attributes:
         notes: Sentences about floors that cannot be computed, until `take_notes` takes them.
-        tried: {settings: the loss}, of the settings that have been tried.
+        tried: {(settings, updates): the losses}, of the settings that have been tried.
     """
 
     config: Config
     spec: OutputSpec
     by_parts: dict[int, Floors | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    tried: dict[Settings, float] = field(default_factory=dict)
+    tried: dict[tuple[Settings, int], tuple[float, float]] = field(default_factory=dict)
 
     def of(self, replica: Replica) -> Floors | None:
         """Return the floors of the seed's training data; None if the user's own loss fails on them."""
@@ -98,13 +98,12 @@ class KnownFloors:
             self.by_parts[key] = self._computed(replica)
         return self.by_parts[key]
 
-    def trial(self, session: Session, replica: Replica) -> Callable[[Sequence[Settings]], Mapping[Settings, float]]:
+    def trial(self, session: Session, replica: Replica) -> TryOut:
         """Return a function that tries settings for a seed. No settings are tried for a second seed.
 
         In a stack nothing is tried: many values of a sweep train badly, and the sweep itself tries others.
         """
-
-        return (lambda several: {}) if session.stack is not None else SettingsTrial(session, replica, self.tried)
+        return nothing_tried if session.stack is not None else SettingsTrial(session, replica, self.tried)
 
     def take_notes(self) -> list[str]:
         notes, self.notes = self.notes, []

@@ -89,7 +89,7 @@ def laboratory(tmp_path: Path) -> Laboratory:
 @pytest.fixture
 def no_settings_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """For runs that are to stand still or to end early: nothing is trained to find out what they are told."""
-    monkeypatch.setattr(SettingsTrial, "__call__", lambda trial, several: {})
+    monkeypatch.setattr(SettingsTrial, "__call__", lambda trial, several, steps=0, *, held_out=False: {})
 
 
 def newest(run: RunDirectory) -> checkpoints.Checkpoint:
