@@ -1,4 +1,4 @@
-"""A case for each diagnosis that the thirty faults do not show, to be healthy with the cure that is printed."""
+"""A case for each diagnosis that the faults of our own do not show, to be healthy with the cure that is printed."""
 
 from typing import Any, Final
 
@@ -85,7 +85,7 @@ DIAGNOSED: Final[dict[str, dict[str, Any]]] = {
         **_sgd(0.1, 20),
     },
 }
-# Diagnoses that some of the thirty faults get, by the name of the fault.
+# Diagnoses that some faults of our own get, by the name of the fault.
 OF_OURS: Final[dict[str, str]] = {
     "non_finite": "sgd that diverges",
     "dead": "all weights 0",

@@ -1,4 +1,4 @@
-"""Thirty faults of our own, each with a healthy twin.
+"""Thirty-two faults of our own, each with a healthy twin.
 
 They cover the lists of UMLAUT (Schoop, Huang and Hartmann 2021), NeuraLint (Nikanjam, Ben Braiek, Morovati and Khomh
 2021) and AUTOTRAINER (Zhang, Zhai, Ma and Shen 2021): data that are not scaled, wrong last layers and losses, missing
@@ -93,6 +93,13 @@ FEW: Final = _inline(
     np.concatenate([UNIT, _table(240, [1.0] * 12)], axis=1)[:80], FLIPPED[:80], "binary", validation=0.4, test=0
 )
 MANY: Final = _inline(UNIT, CLASSES, "binary", validation=0.4, test=0)
+# An odd number of ones, of four: no line tells it apart, and a linear model is best at 0.5 everywhere.
+BITS: Final = (np.arange(16)[:, None] >> np.arange(4)) & 1
+PARITY: Final = _inline(np.tile(BITS, (4, 1)), np.tile(BITS.sum(axis=1) % 2, 4), "binary", validation=0, test=0)
+# Six classes at six places, numbered in an order that means nothing.
+PLACES: Final = RANDOM.integers(0, 6, 240)
+CENTRES: Final = np.array([[-2, 0], [0, 2], [2, 0], [-2, 2], [0, -2], [2, -2]])
+LABELLED: Final = _inline((CENTRES[PLACES] + _table(240, [0.5, 0.5])).round(4), PLACES, "regression", **HELD)
 TANH: Final[dict[str, Any]] = {"name": "mlp", "hidden": [16, 16], "activation": "tanh"}
 
 # Much like another case: only the runner trains them.
@@ -157,6 +164,14 @@ OWN: Final[tuple[Fault, ...]] = (
         {"dataset": MANY},
         curable=False,
     ),
+    _fault(
+        "classes as numbers",
+        "classes_as_numbers",
+        LABELLED,
+        NET,
+        "mse",
+        {"dataset": {**LABELLED, "task": "multiclass"}, "loss": "cross_entropy"},
+    ),
     # The last layer and the loss.
     _fault(
         "softmax over one output",
@@ -218,6 +233,15 @@ OWN: Final[tuple[Fault, ...]] = (
         {"model": NET},
     ),
     # The model.
+    _fault(
+        "no hidden layer for a parity",
+        "chance",
+        PARITY,
+        {"name": "linear"},
+        "binary_cross_entropy",
+        {"model": {"name": "mlp", "hidden": [32]}, "learning_rate": 0.03},
+        epochs=150,
+    ),
     _fault(
         "no activation", "linear_hidden", BINARY, {**NET, "activation": "none"}, "binary_cross_entropy", {"model": NET}
     ),
