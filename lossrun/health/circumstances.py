@@ -32,7 +32,7 @@ class TryOut(Protocol):
     def __call__(
         self, several: Sequence[Settings], steps: int = BRIEFLY, *, held_out: bool = False
     ) -> Mapping[Settings, float]:
-        """Try each for at most so many steps. `held_out`: count the loss on validation data where it is higher."""
+        """Try each for at most `steps` steps. `held_out`: count the loss on validation data where it is higher."""
 
 
 def nothing_tried(

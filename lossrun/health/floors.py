@@ -27,8 +27,8 @@ MOST_TARGETS: Final = 20_000
 QUANTILES: Final = 101
 # Numbers that torch.quantile takes at a time.
 MOST_NUMBERS: Final = 16_000_000
-# Outputs of constants whose losses are computed at a time, where there are so many constants. A few are computed one by
-# one: to compute the cross-entropies of several at once, torch first loads modules for about a second.
+# Outputs of constants whose losses are computed at a time, if there are many constants. A few are computed one by one:
+# to compute the cross-entropies of several at once, torch first loads modules for about a second.
 MOST_OUTPUTS: Final = 1_000_000
 MANY_CONSTANTS: Final = 20
 # A logit whose sigmoid is exactly 0 or 1 after rounding.

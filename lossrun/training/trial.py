@@ -68,7 +68,7 @@ class SettingsTrial:
 
         The loss is a share of the best constant output's loss, so that different losses and scales of targets can be
         compared; infinity where the settings do not train. Settings are left out where no time is left for them, and
-        where a component of the user's own fails with them.
+        where the user's own component fails with them.
 
         Args:
             steps: Updates that each is tried for, at most.

@@ -8,7 +8,7 @@ import numpy as np
 from lossrun.catalog.data_facts import MOST_COUNTED, TargetScale
 from lossrun.data.samples.arbitrary_labels import are_arbitrary
 
-# Whole numbers may be labels if there are so many samples of each, and none is so many times as frequent as another.
+# Whole numbers may be labels if each has `ENOUGH` samples, and none is `BALANCED` times as frequent as another.
 ENOUGH: Final = 20
 BALANCED: Final = 1.5
 
@@ -27,7 +27,7 @@ def target_scale(parts: Sequence[np.ndarray], inputs: Sequence[np.ndarray] = ())
     whole = bool((targets == np.round(targets)).all())
     counted = whole and targets.shape[1] == 1 and high - low < MOST_COUNTED
     counts = tuple(np.bincount((targets[:, 0] - low).astype(int)).tolist()) if counted else ()
-    # Amounts are seldom equally frequent, and labels begin at 0 or 1.
+    # Amounts are rarely equally frequent, and labels begin at 0 or 1.
     balanced = low in (0, 1) and len(counts) > 2 and min(counts) >= ENOUGH and max(counts) <= BALANCED * min(counts)
     return TargetScale(
         low=low,
