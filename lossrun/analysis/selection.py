@@ -160,7 +160,8 @@ def _resolved(key: str, rows: Sequence[RunRow], option: str) -> str:
     if key in _COLUMNS or any(_at(row.config, key) is not _ABSENT or _has_column(row, key) for row in rows):
         return key
     # Slow to import, and rarely needed.
-    from lossrun.config.keys import HABITS, KEYS
+    from lossrun.config.habits import HABITS
+    from lossrun.config.keys import KEYS
 
     declared = _declared(KEYS)
     if key in declared or key in HABITS:

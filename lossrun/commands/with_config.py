@@ -17,7 +17,8 @@ class WithConfig(AnsweringCommand):
 
 
 def _hint(problem: Any, option: str) -> None:
-    from lossrun.config.keys import HABITS, KEYS
+    from lossrun.config.habits import HABITS
+    from lossrun.config.keys import KEYS
 
     key = option.lstrip("-").replace("-", "_")
     key = HABITS.get(key, key)

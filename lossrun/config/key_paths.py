@@ -7,7 +7,8 @@ from typing import Final
 
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import Key, KeyGroup, Nested
-from lossrun.config.keys import HABITS, KEYS, SWEEP
+from lossrun.config.habits import HABITS
+from lossrun.config.keys import KEYS, SWEEP
 
 _DEEPEST: Final = 3  # components within components, such as the noise of a dataset
 

@@ -1,6 +1,9 @@
-"""Explain how to write a call in Python, such as `SGD(momentum=0.9)`, in YAML."""
+"""Explain how to write in a config what other programs write as a call or as a mapping without `name`."""
 
-from lossrun.catalog import find
+from collections.abc import Mapping
+from typing import Any
+
+from lossrun.catalog import COMPONENTS, find
 
 
 def as_a_mapping(kind: str, name: str) -> str:
@@ -13,6 +16,21 @@ def as_a_mapping(kind: str, name: str) -> str:
     inside = ", ".join([f"name: {called.strip()}", *(key for key in keys if key not in rates)])
     apart = f", and learning_rate:{rates[0].partition(':')[2]} on a separate line" if rates else ""
     return f"write it as a mapping, {{{inside}}}{apart}"
+
+
+def named(kind: str, mapping: Mapping[str, Any]) -> str:
+    """Say how to name the component that a mapping without `name` means; "" if it seems to mean none.
+
+    Other programs write `{type: Adam}`, `{_target_: torch.optim.Adam}` or `{adam: {...}}`.
+    """
+    parameters = {key for key in mapping if any(component.parameter(key) for component in COMPONENTS[kind])}
+    as_keys = [key for key in mapping if key not in parameters and find(kind, key)]
+    if len(as_keys) > 1:
+        return f"a run has one {kind}, not {' and '.join(as_keys)}"
+    if as_keys:
+        return f"write {as_keys[0]} as its name: {{name: {as_keys[0]}}}, and the parameters next to it"
+    as_values = [key for key, value in mapping.items() if isinstance(value, str) and find(kind, value)]
+    return f"write name instead of {as_values[0]}: {{name: {mapping[as_values[0]]}}}" if as_values else ""
 
 
 def in_yaml(value: str) -> str:

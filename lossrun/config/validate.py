@@ -15,9 +15,10 @@ from lossrun.catalog.optimizers.parameters import decays_through_gradient
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter, with_article
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
+from lossrun.config.habits import ANSWERS, HABITS
 from lossrun.config.key_paths import key_paths
-from lossrun.config.keys import ANSWERS, HABITS, KEYS
-from lossrun.config.python_calls import as_a_mapping, in_yaml
+from lossrun.config.keys import KEYS
+from lossrun.config.python_calls import as_a_mapping, in_yaml, named
 from lossrun.config.seeds import seeds_of
 from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, dotted
 from lossrun.errors import ConfigError
@@ -144,7 +145,9 @@ class _Checker:
         at = (*path, "name")
         if not isinstance(name, str):
             problem = "no name" if name is None else f"name {leaves.shown(name)} is not a string"
-            self.refuse(path, f"{problem}; expected {with_article(kind)} such as {COMPONENTS[kind][0].name}")
+            meant = named(kind, value) if name is None else ""
+            expected = f"expected {with_article(kind)} such as {COMPONENTS[kind][0].name}"
+            self.refuse(path, f"{problem}; {meant or expected}")
             return None
         parameters = {key: item for key, item in value.items() if key != "name"}
         if ":" in name and kind in PLUGIN_KINDS:

@@ -11,7 +11,8 @@ from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
 from lossrun.catalog.models import MODELS, convolved
 from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.catalog.parameter import KeyGroup, Nested
-from lossrun.config.keys import HABITS, KEYS
+from lossrun.config.habits import HABITS
+from lossrun.config.keys import KEYS
 
 EVERY = [component for members in COMPONENTS.values() for component in members]
 

@@ -10,8 +10,8 @@ import pytest
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.config import from_mapping
+from lossrun.config.habits import ANSWERS, HABITS
 from lossrun.config.key_paths import KeyPath, file_keys
-from lossrun.config.keys import ANSWERS, HABITS
 from lossrun.config.reader import parse
 from lossrun.config.schema import json_schema
 from lossrun.lint.rules import RULES

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lossrun.config.keys import ANSWERS, HABITS
+from lossrun.catalog import COMPONENTS
+from lossrun.config.habits import ANSWERS, HABITS
 
 Problems = Callable[..., list[str]]
 OneProblem = Callable[..., str]
@@ -37,11 +38,11 @@ def test_a_habit_from_elsewhere_gives_one_message_with_our_key(
         "loss": "cross_entropy",
         "schedule": "cosine",
     }
-    if habit in ("optimizer.etas", "optimizer.step_sizes"):
-        names["optimizer"] = "rprop"
-    if meant == "model.layers":
-        names["model"] = "cnn"
-    if meant in ("dataset.delimiter", "dataset.path", "dataset.target", "dataset.missing_values"):
+    leaf = meant.rpartition(".")[2]
+    if top in names and meant.startswith(f"{top}.") and leaf != "from_logits":
+        having = [component.name for component in COMPONENTS[top] if component.parameter(leaf)]
+        names[top] = names[top] if names[top] in having else having[0]
+    if names["dataset"] == "csv":
         names["dataset"] = "csv, path: a.csv, target: y"
     named = f"name: {names[top]}, " if top in names else ""
     line = f"{top}: {{{named}{below}: 1}}" if below else f"{top}: 1"

@@ -79,7 +79,11 @@ BY_EPOCH: Final[tuple[Schedule, ...]] = (
             WARMUP,
         ),
         # Keras changes the rate one step later: a step equal to a boundary still has the old rate.
-        aliases=also("PiecewiseConstantDecay", "piecewise_constant_decay"),
+        aliases=also(
+            "PiecewiseConstantDecay",
+            "piecewise_constant_decay",
+            remark="Keras counts boundaries in steps, lossrun in epochs",
+        ),
         contradiction=stairs_without_a_share,
     ),
     Schedule(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from lossrun.catalog.declaration import Component, Task
 from lossrun.catalog.unsupported import NONE_OF_OURS
-from lossrun.config.keys import ANSWERS
+from lossrun.config.habits import ANSWERS
 from lossrun.report.html.markup import Markup, joined
 from lossrun.report.manual.prose import codes, link, sentence
 from lossrun.report.manual.sections import searched

@@ -8,8 +8,9 @@ from lossrun.catalog.declaration import Component
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
 from lossrun.catalog.lookup import COMPONENTS, find, folded, nearest, why_not
 from lossrun.catalog.parameter import with_article
+from lossrun.config.habits import ANSWERS
 from lossrun.config.key_paths import KeyPath, file_keys
-from lossrun.config.keys import ANSWERS, KEYS
+from lossrun.config.keys import KEYS
 from lossrun.errors import UsageError
 from lossrun.lint.rule import Rule
 from lossrun.lint.rules import RULES

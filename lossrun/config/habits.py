@@ -1,0 +1,162 @@
+"""Names of keys in other programs: Keras, PyTorch, TensorFlow, Lightning and scikit-learn.
+
+Every argument of a class in Keras or PyTorch whose name is a spelling of a component here is either a parameter of the
+component or has an entry here, because a name that is near in letters may be far in meaning: `decay` in old Keras lets
+the learning rate fall, and is not `weight_decay`.
+"""
+
+from typing import Final
+
+_IN_EPOCHS: Final = "lengths are in epochs here, not in steps, and may be fractions of one: "
+_A_SHARE: Final = "a rate is written as its share of learning_rate: "
+_NO_RESULT: Final = "it changes how steps are computed, not their results; remove it"
+_NO_AVERAGE: Final = (
+    "no average of the weights is kept; a schedule that ends near 0, such as cosine, also calms the last steps"
+)
+_ONE_MOMENTUM: Final = "a schedule moves the learning rate only; the optimizer's momentum stays the same"
+_NO_FUNCTION: Final = "a config cannot hold a function; mode has triangular2 and exp_range"
+_WHOLE_RUN: Final = "one_cycle always takes the whole run; remove it"
+_ONE_AXIS: Final = "the outputs of a sample are a single axis; remove it"
+
+# Names of keys in other programs, by path, and the key that they mean here.
+HABITS: Final[dict[str, str]] = {
+    "lr": "learning_rate",
+    "optimizer.lr": "learning_rate",
+    "optimizer.learning_rate": "learning_rate",
+    "rate": "learning_rate",
+    "max_epochs": "epochs",
+    "num_epochs": "epochs",
+    "n_epochs": "epochs",
+    "batch": "batch_size",
+    "data": "dataset",
+    "validation_split": "dataset.validation",
+    "criterion": "loss",
+    "loss_fn": "loss",
+    "objective": "loss",
+    "class_weight": "loss.class_weights",
+    "loss.class_weight": "loss.class_weights",
+    "loss.weight": "loss.class_weights",
+    "from_logits": "loss.from_logits",
+    "label_smoothing": "loss.label_smoothing",
+    "monitor": "early_stopping.metric",
+    "early_stopping.monitor": "early_stopping.metric",
+    "patience": "early_stopping.patience",
+    "momentum": "optimizer.momentum",
+    "weight_decay": "optimizer.weight_decay",
+    "scheduler": "schedule",
+    "lr_scheduler": "schedule",
+    "random_state": "seed",
+    "random_seed": "seed",
+    "cv": "folds",
+    "n_splits": "folds",
+    "k_folds": "folds",
+    "n_repeats": "splits",
+    "schedule.t_max": "schedule.over_epochs",
+    "schedule.total_iters": "schedule.over_epochs",
+    "schedule.epochs": "epochs",
+    "schedule.max_lr": "learning_rate",
+    "schedule.initial_learning_rate": "learning_rate",
+    "schedule.start_factor": "schedule.start_fraction",
+    "schedule.end_factor": "schedule.final_fraction",
+    "schedule.monitor": "schedule.metric",
+    "optimizer.etas": "optimizer.etaminus",
+    "optimizer.step_sizes": "optimizer.step_size_min",
+    **dict.fromkeys(
+        (f"optimizer.{beta}" for beta in ("beta_1", "beta_2", "beta1", "beta2", "b1", "b2")), "optimizer.betas"
+    ),
+    **dict.fromkeys(("optimizer.adam_beta_1", "optimizer.adam_beta_2"), "optimizer.adamw_betas"),
+    **dict.fromkeys(("optimizer.muon_a", "optimizer.muon_b", "optimizer.muon_c"), "optimizer.ns_coefficients"),
+    **dict.fromkeys(("loss.reduce", "loss.size_average"), "loss.reduction"),
+    "model.units": "model.hidden",
+    "model.hidden_units": "model.hidden",
+    "model.hidden_layers": "model.hidden",
+    **dict.fromkeys(("model.conv", "model.conv_layers", "model.filters", "model.kernel_size"), "model.layers"),
+    **dict.fromkeys(("model.neurons", "model.num_layers", "model.layer_sizes"), "model.hidden"),
+    **dict.fromkeys(("model.kernel_initializer", "model.initializer", "weight_initialization"), "model.init"),
+    **dict.fromkeys(("gpu", "gpus", "accelerator"), "device"),
+    **dict.fromkeys(("val_split", "validation_data"), "dataset.validation"),
+    "test_size": "dataset.test",
+    "dtype": "precision",
+    "sample_weight": "dataset.weight",
+    "warmup": "schedule.warmup_epochs",
+    "dataset.normalize": "dataset.standardize",
+    "dataset.n_samples": "dataset.samples",
+    "dataset.validation_split": "dataset.validation",
+    "dataset.test_size": "dataset.test",
+    "dataset.test_split": "dataset.test",
+    "dataset.val": "dataset.validation",
+    "dataset.sep": "dataset.delimiter",
+    "dataset.separator": "dataset.delimiter",
+    "dataset.file": "dataset.path",
+    "dataset.target_column": "dataset.target",
+    "dataset.label": "dataset.target",
+    "dataset.na_values": "dataset.missing_values",
+    "model.output_activation": "model.output",
+}
+
+# Answers to keys of other programs that have no counterpart here.
+ANSWERS: Final[dict[str, str]] = {
+    "metrics": "every metric and loss of the task is always computed; compare_on chooses the one that decides",
+    "callbacks": "use the keys early_stopping, checkpoint, schedule, and best instead",
+    "verbose": "use the option --quiet to show less",
+    **dict.fromkeys(
+        ("optimizer.clipnorm", "optimizer.clipvalue", "optimizer.global_clipnorm", "gradient_clip_val", "clipnorm"),
+        "gradients are not clipped; a warm-up (schedule.warmup_epochs) keeps the first steps small",
+    ),
+    **dict.fromkeys(
+        ("steps_per_epoch", "max_steps"),
+        "an epoch is one pass over the training data, in batches of batch_size",
+    ),
+    **dict.fromkeys(
+        ("model.input_shape", "model.in_features", "model.num_classes", "model.output_size"), "it follows from the data"
+    ),
+    **dict.fromkeys(("output_dir", "log_dir"), "the option --runs-dir names the folder of the runs"),
+    "save_best_only": "the weights of the best epoch are always kept; best chooses the metric",
+    "early_stopping.restore_best_weights": "the weights of the best epoch are always kept, and scored next to the last",
+    **dict.fromkeys(
+        ("model.kernel_regularizer", "model.regularizer", "model.l2", "loss.l2"),
+        "the loss has no penalty on weights; in sgd, optimizer.weight_decay of twice Keras' factor is the same",
+    ),
+    "model.output_bias": "the first biases are those of model.init",
+    "optimizer.decay": "in old Keras it lets the learning rate fall: use the schedule inverse_time, with a decay of "
+    "this times the steps of an epoch; in TensorFlow 1's RMSProp it is alpha",
+    **dict.fromkeys(
+        (f"optimizer.{name}" for name in ("foreach", "fused", "capturable", "differentiable", "jit_compile")),
+        _NO_RESULT,
+    ),
+    "optimizer.use_locking": _NO_RESULT,
+    "optimizer.maximize": "a loss is always minimized; remove it",
+    **dict.fromkeys((f"optimizer.{n}" for n in ("use_ema", "ema_momentum", "ema_overwrite_frequency")), _NO_AVERAGE),
+    "optimizer.gradient_accumulation_steps": "each batch is a step; set a larger batch_size instead",
+    "optimizer.loss_scale_factor": "no gradient is computed in float16, so the loss needs no scaling; remove it",
+    "optimizer.relative_step": "the learning rate is always limited so, to 1 / sqrt(step), as in PyTorch; remove it",
+    **dict.fromkeys(
+        ("optimizer.exclude_layers", "optimizer.exclude_embeddings"),
+        "muon updates the matrices of hidden layers, and adamw everything else",
+    ),
+    "optimizer.rms_rate": "adjust_lr_fn: match_rms_adamw has 0.2, as Keras by default",
+    "schedule.values": f"{_A_SHARE}learning_rate is the first value, and fractions are the others divided by it; "
+    "boundaries are in epochs",
+    "schedule.base_lr": f"{_A_SHARE}learning_rate is the highest, and base_fraction is base_lr divided by it",
+    **dict.fromkeys(
+        ("schedule.eta_min", "schedule.end_learning_rate"), f"{_A_SHARE}final_fraction is this divided by learning_rate"
+    ),
+    "schedule.warmup_target": "a warm-up always rises to learning_rate; remove it",
+    "schedule.decay_steps": f"{_IN_EPOCHS}every, or over_epochs for cosine, linear and polynomial",
+    "schedule.first_decay_steps": f"{_IN_EPOCHS}first_epochs",
+    "schedule.step_size_up": f"{_IN_EPOCHS}up_epochs",
+    "schedule.step_size_down": f"{_IN_EPOCHS}down_epochs",
+    **dict.fromkeys(("schedule.warmup_steps", "warmup_steps"), f"{_IN_EPOCHS}schedule.warmup_epochs"),
+    **dict.fromkeys(("schedule.total_steps", "schedule.steps_per_epoch"), _WHOLE_RUN),
+    **dict.fromkeys((f"schedule.{n}" for n in ("cycle_momentum", "base_momentum", "max_momentum")), _ONE_MOMENTUM),
+    **dict.fromkeys(("schedule.scale_fn", "schedule.scale_mode"), _NO_FUNCTION),
+    "schedule.cycle": "it falls once; cosine_restarts and cyclic rise again",
+    "schedule.last_epoch": "a resumed run continues its schedule by itself; remove it",
+    "schedule.verbose": "the table of epochs and history.jsonl show the learning rate; remove it",
+    "schedule.eps": "every reduction is made, however small; min_rate is the lowest rate",
+    **dict.fromkeys(("loss.axis", "loss.dim"), _ONE_AXIS),
+    "loss.dtype": "precision sets the type of all numbers; remove it",
+    "loss.log_target": "targets are probabilities, not logarithms; remove it",
+    "workers": "data are kept in memory, so there are no workers",
+    "num_workers": "data are kept in memory, so there are no workers",
+}
