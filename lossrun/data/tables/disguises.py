@@ -225,6 +225,8 @@ _EACH: Final = rf"(?:{SPACE}?(?:/|per ){SPACE}?[^\W\d_][^\d\s]*)"
 _PATTERNS: Final[tuple[tuple[str, Disguise], ...]] = (
     (DATE, _DATE),
     (PERIOD, _DATE),
+    # With a hyphen it would be a plain number, even if it has three decimals.
+    (rf"[\u2212\u2013]{SPACE}?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", _MINUS),
     (DURATION, _DURATION),
     (r"[-+]?[1-9][0-9]{0,2}(?:,[0-9]{3})+", _UNCLEAR),
     (r"[-+]?(?:[0-9]+|[0-9]{1,3}(?:\.[0-9]{3})+),[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?,[0-9]+", _COMMAS),

@@ -33,6 +33,7 @@ _OTHER_FILES: Final = {
     b"<!DOCTYPE": "a web page; download the file itself",
     b"<html": "a web page; download the file itself",
 }
+_COMMENT: Final = "; if this line is a comment, delete it"
 # The limit of the csv module is valid for the whole process.
 _LIMIT = threading.Lock()
 
@@ -71,6 +72,8 @@ def read_table(
         raise DataError(f"{path}: the file is empty; expected rows")
     if header:
         names = rows.pop(0)
+        if _is_comment(names) and len(names) != len(rows[-1]):
+            raise DataError(f"{path}:{lines[0]}: the first line begins with {names[0][0]!r}{_COMMENT}")
         check_header(path, lines[0], names, form, key)
     else:
         names = [f"x{number}" for number in range(1, len(rows[0]) + 1)]
@@ -89,10 +92,15 @@ def read_table(
     return Table(path, columns, lines, form, declares_delimiter=declares, is_new=key == "input")
 
 
+def _is_comment(row: list[str]) -> bool:
+    """Return whether a line of the file seems to be a comment, if its number of cells is not that of the others."""
+    return row[0][:1] in ("#", "%")
+
+
 def _fix_of_row(row: list[str], expected: int, delimiter: str, form: CellForm) -> str:
     """Return what to do about a row with another number of cells; "" if its cells do not show it."""
-    if row[0][:1] in ("#", "%"):
-        return "; if this line is a comment, delete it"
+    if _is_comment(row):
+        return _COMMENT
     if len(row) < expected:
         return ""
     if not any(row[expected:]):

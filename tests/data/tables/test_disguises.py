@@ -23,7 +23,7 @@ DISGUISES = {
         *("5 mins.", "5,000 kms", "3.2 mmol/L", "4 µg/m³"),
     ],
     "numbers with an accountant's sign": ["(123)", "(1,234.5)", "5-"],
-    "numbers with a typographic minus": ["\u22125", "\u22120.5", "- 5"],
+    "numbers with a typographic minus": ["\u22125", "\u22120.5", "\u22120.037", "\u20133.628", "- 5"],
     "dates": [
         *("2024-01-05", "05.01.2024", "1/5/24", "2024-01-05T10:00:00Z", "5 Jan 2024"),
         *("Jan 5, 2024", "2024-01", "Jan-24", "2024Q1", "2024-Jan-05", "05JAN2024", "5th January 2024", "2024-W05"),

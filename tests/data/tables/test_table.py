@@ -107,6 +107,8 @@ def test_a_table_is_read_in_every_dialect(tmp_path: Path, text: str, columns: di
         ('a,b\n1,2\n"3,4\n5,6\n7,"8\n', r"table.csv:3: a quote \(\"\) opened in this row is not closed before line 5"),
         ("a,b\n1,2\n3,4,\n", r"table.csv:3: 3 cells, but the header has 2.* delete the ',' at the end of the line"),
         ("a,b\n1,2\n# end\n", r"table.csv:3: 1 cell, but the header has 2.* a comment"),
+        ("# made in 2024\na,b\n1,2\n", r"table.csv:1: the first line begins with '#'; if .* a comment, delete it"),
+        ("% one, two, three\n% more\na,b\n1,2\n", r"table.csv:1: the first line begins with '%'; if .* a comment"),
         ('a,b\n1, "2, 3"\n', r"table.csv:2: 3 cells, but the header has 2.* blank before a quote"),
         ("a,b\n1,2\n3\n", r"table.csv:3: 1 cell, but the header has 2"),
     ],
