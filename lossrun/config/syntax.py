@@ -6,6 +6,7 @@ PyYAML and libyaml and between releases; they are shown only if nothing better i
 
 import re
 from typing import Any, Final
+from unicodedata import normalize
 
 import yaml
 
@@ -28,6 +29,17 @@ _BLOCK: Final = (
 )
 _NEEDS_QUOTES: Final = "quote a value that begins with this character"
 
+_LOOKALIKE: Final = "the character U+{:04X} looks like {} but is not; type it again"
+# Signs of YAML that other characters look like, such as a no-break space or a full-width colon.
+_SIGNS: Final = {
+    " ": "a space",
+    ":": "a colon",
+    ",": "a comma",
+    "#": "a number sign",
+    "-": "a hyphen",
+    **{bracket: f"the bracket {bracket}" for bracket in "[]{}"},
+}
+
 # Characters with a special meaning at the beginning of a value.
 _INDICATORS: Final = "@`%&*!|>?,]}"
 
@@ -38,6 +50,8 @@ def mistake(error: yaml.MarkedYAMLError, lines: list[str]) -> tuple[TextPosition
     began = _mark(error.context_mark or error.problem_mark)
     if "\t" in _indentation(lines, noticed):
         return noticed, "a tab; YAML indents with spaces"
+    if lookalike := _lookalike(lines, began, noticed):
+        return lookalike
     if isinstance(error, yaml.scanner.ScannerError):
         return _of_a_token(noticed, began, lines) or (noticed, _message(error))
     if isinstance(error, yaml.parser.ParserError):
@@ -87,6 +101,15 @@ def _question_mark(noticed: TextPosition, began: TextPosition, lines: list[str])
         return TextPosition(noticed.line, match.start(1))
     opened = re.compile(r"\[(?:.*,)?\s*(\?)\s*\]").match("".join(lines[began.line : began.line + 1]), began.column)
     return TextPosition(began.line, opened.start(1)) if opened else None
+
+
+def _lookalike(lines: list[str], began: TextPosition, noticed: TextPosition) -> tuple[TextPosition, str] | None:
+    """Return where a character is text to YAML and looks like one of its signs; None if there is none."""
+    for number in range(began.line, min(noticed.line + 1, len(lines))):
+        for column, character in enumerate(lines[number]):
+            if not character.isascii() and (sign := normalize("NFKC", character)) in _SIGNS:
+                return TextPosition(number, column), _LOOKALIKE.format(ord(character), _SIGNS[sign])
+    return None
 
 
 def _message(error: yaml.MarkedYAMLError) -> str:
