@@ -16,7 +16,7 @@ from lossrun.catalog.metrics import METRICS
 from lossrun.catalog.models import LAYERS, MODELS
 from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.catalog.schedules import SCHEDULES
-from lossrun.catalog.unsupported import MEANT, NONE_OF_OURS
+from lossrun.catalog.unsupported import A_METRIC, MEANT, NONE_OF_OURS
 
 COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
     "loss": LOSSES,
@@ -120,7 +120,8 @@ def _closest(word: str, candidates: list[str]) -> str | None:
 
 @cache
 def _reasons(kind: str) -> dict[str, str]:
-    return {folded(name): reason for name, reason in NONE_OF_OURS.get(kind, {}).items()}
+    metrics = dict.fromkeys(_spellings("metric"), A_METRIC) if kind == "loss" else {}
+    return metrics | {folded(name): reason for name, reason in NONE_OF_OURS.get(kind, {}).items()}
 
 
 @cache

@@ -12,7 +12,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric(
         name="accuracy",
         meaning="share of correct labels (multilabel: of correct cells)",
-        aliases=also("acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
+        aliases=also("acc", "accuracy_score", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
         tasks=CLASS_TASKS,
         goal="max",
         at_most=1,

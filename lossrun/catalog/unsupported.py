@@ -3,6 +3,9 @@
 from typing import Final
 
 _PAIRS: Final = "it compares samples with each other, but a loss here compares one sample with its target"
+# Why a metric is not a loss, unless NO_LOSSES says more.
+A_METRIC: Final = "it is a metric: it has no useful gradient, and is computed for every run anyway"
+
 NO_LOSSES: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
@@ -34,11 +37,7 @@ NO_LOSSES: Final[dict[str, str]] = {
         "it ranks the labels of a sample; use binary_cross_entropy or multilabel_soft_margin",
     ),
     **dict.fromkeys(
-        ("accuracy", "accuracy_score", "f1_score", "precision", "recall", "auc", "r2_score"),
-        "it is a metric: it has no useful gradient, and is computed for every run anyway",
-    ),
-    **dict.fromkeys(
-        ("rmse", "RMSELoss", "root_mean_squared_error"),
+        ("rmse", "RMSELoss", "root_mean_squared_error", "r2", "R2Score", "brier", "BrierScore", "brier_score_loss"),
         "it is a metric; mse has the same minimum and a smooth gradient",
     ),
     "rmsle": "use msle: it has the same minimum and a smooth gradient",

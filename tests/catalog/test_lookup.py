@@ -2,6 +2,7 @@ import pytest
 
 from lossrun.catalog import COMPONENTS, find, get, nearest, nearest_name, why_not
 from lossrun.catalog.declaration import Component
+from lossrun.catalog.metrics import METRICS
 from lossrun.catalog.unsupported import MEANT, NONE_OF_OURS
 
 EVERY = [(kind, component) for kind, members in COMPONENTS.items() for component in members]
@@ -147,6 +148,12 @@ def test_what_is_none_of_ours_hides_nothing() -> None:
     for kind, names in NONE_OF_OURS.items():
         for name in names:
             assert find(kind, name) is None, name
+
+
+@pytest.mark.parametrize("spelling", [s for m in METRICS for s in (m.name, *(alias.spelling for alias in m.aliases))])
+def test_every_metric_is_told_apart_from_losses(spelling: str) -> None:
+    assert "it is a metric" in (why_not("loss", spelling) or "")
+    assert why_not("optimizer", spelling) is None
 
 
 @pytest.mark.parametrize(
