@@ -95,6 +95,7 @@ class DataFacts:
         repeated: For each held-out part, the number of samples that are training samples too, if there are too many
             for chance.
         sorted_classes: Whether the training samples come class by class.
+        brought: Those of "validation" and "test" that the data brought; the others are drawn from the training part.
     """
 
     task: Task
@@ -120,6 +121,7 @@ class DataFacts:
     exclusive: bool = field(default=False, compare=False)
     repeated: Mapping[str, int] = field(default_factory=dict, compare=False)
     sorted_classes: bool = field(default=False, compare=False)
+    brought: tuple[str, ...] = ()
 
     def label_of(self, place: int) -> str:
         """Return the label of a class as in the data; its index if classes have no names."""

@@ -58,4 +58,5 @@ def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float |
         classes=shape.classes,
         numbered=shape.numbered,
         void=shape.void,
+        brought=("test",) if shape.test and not test else (),
     )

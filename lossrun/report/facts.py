@@ -77,27 +77,30 @@ def _split(config: Config, known: DataFacts) -> str:
     if config.folds:
         some = f"folds {', '.join(config.folds)}" if isinstance(config.folds, tuple) else f"{config.folds} folds"
         return f"{some} of a division by seed {seed}"
-    if given := _given_split(config.dataset.parameters.get("split"), drawn_by):
+    split = config.dataset.parameters.get("split") or {}
+    if given := _given_split(split, drawn_by):
         return given
-    parts: list[str] = []
-    if known.validation or (known.test and config.dataset["test"] != "official"):
-        stratified = ", stratified" if known.task in ("binary", "multiclass") else ""
-        parts.append(f"split with {drawn_by}{stratified}")
+    as_given = [part for part in known.brought if split.get(part) is None]
+    parts = [f"{part} from {split[part]}" for part in known.brought if part not in as_given]
     if known.test and config.dataset["test"] == "official":
-        parts.append("official test set")
+        parts, as_given = [*parts, "official test set"], [part for part in as_given if part != "test"]
+    if as_given:
+        parts.append(f"{' and '.join(as_given)} part{'s' if len(as_given) > 1 else ''} given by the data")
+    is_drawn = {part: part not in known.brought for part in ("validation", "test")}
+    is_drawn["test"] &= config.dataset["test"] != "official"
+    if (known.validation and is_drawn["validation"]) or (known.test and is_drawn["test"]):
+        stratified = ", stratified" if known.task in ("binary", "multiclass") else ""
+        parts.insert(0, f"split with {drawn_by}{stratified}")
     return "; ".join(parts) or "no split"
 
 
-def _given_split(split: Mapping[str, object] | None, drawn_by: str) -> str:
-    """Say how the data themselves define the split; "" if they do not."""
-    chosen = {way: value for way, value in (split or {}).items() if value is not None}
-    if "column" in chosen:
-        return f"split by column {chosen['column']}"
-    if "groups" in chosen:
-        return f"split by groups in {chosen['groups']}, with {drawn_by}"
-    if "order" in chosen:
-        return f"split in order of {chosen['order']}"
-    return ", ".join(f"{part} from {path}" for part, path in chosen.items())
+def _given_split(split: Mapping[str, object], drawn_by: str) -> str:
+    """Say how a column of the data defines the split; "" if none does."""
+    if split.get("column") is not None:
+        return f"split by column {split['column']}"
+    if split.get("groups") is not None:
+        return f"split by groups in {split['groups']}, with {drawn_by}"
+    return f"split in order of {split['order']}" if split.get("order") is not None else ""
 
 
 def model_line(config: Config, known: DataFacts, own_layers: Sequence[Layer], written: Container[Path]) -> str:

@@ -1,6 +1,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lossrun.config import from_mapping, read
@@ -46,6 +47,37 @@ def test_counts_are_in_the_right_number(examined):
     assert lines["seed"] == "0, 1, 2"
     line = {"name": "inline", "inputs": [1, 2, 3, 4], "targets": [3, 5, 7, 9]}
     assert banner(examined(dataset=line))["data"].startswith("inline: 1 input, regression (1 target)")
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"train": 20}, "14 training, 2 validation, 4 test samples (split with seed 0)"),
+        # Nothing is drawn.
+        (
+            {"train": 20, "val": 5, "test": 3},
+            "20 training, 5 validation, 3 test samples (validation and test parts given by the data)",
+        ),
+        (
+            {"train": 20, "test": 3},
+            "18 training, 2 validation, 3 test samples (split with seed 0; test part given by the data)",
+        ),
+    ],
+)
+def test_a_split_is_drawn_only_where_the_data_bring_none(examined, tmp_path, parts, said):
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    arrays = {f"{what}_{part}": rows[:size] + size for part, size in parts.items() for what in "xy"}
+    np.savez(tmp_path / "parts.npz", **arrays)
+    assert banner(examined(dataset={"name": "npz", "path": "parts.npz"}))["data"].splitlines()[1] == said
+
+
+def test_files_of_a_split_are_named_next_to_what_is_drawn(examined, tmp_path):
+    table = "a,y\n" + "".join(f"{row},{row / 7}\n" for row in range(20))
+    (tmp_path / "all.csv").write_text(table)
+    (tmp_path / "new.csv").write_text("a,y\n0.5,0.1\n1.5,0.2\n")
+    named = {"name": "csv", "path": "all.csv", "target": "y", "split": {"test": "new.csv"}}
+    said = "18 training, 2 validation, 2 test samples (split with seed 0; test from new.csv)"
+    assert banner(examined(dataset=named))["data"].splitlines()[1] == said
 
 
 def test_classes_are_counted_and_their_outputs_named(examined):

@@ -198,6 +198,7 @@ class Data:
             weights=None if self.train.weights is None else summary_of(self.train.weights),
             held_out_counts={name: each for name, each in counts.items() if name != "train"},
             counted={name: len(targets) for name, targets in counted.items()},
+            brought=self.brought,
             inputs=self.input_scale,
             unvaried=tuple(name for name, targets in counted.items() if regression and _is_unvaried(targets)),
             exclusive=self.task == "multilabel" and bool((self.train.targets.sum(axis=1) == 1).all()),
