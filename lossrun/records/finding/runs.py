@@ -31,6 +31,17 @@ def steps_back(spec: str) -> int | None:
     return int(match["back"] or 0) if match else None
 
 
+def check_not_empty(spec: str) -> None:
+    """Raise RunError for a name without a character.
+
+    Every name begins with it, so it would mean the only run, which `rm "$RUN" --yes` must not remove.
+    """
+    if not spec.strip():
+        raise RunError(
+            "the name of the run is empty; expected a path, a name or last (is a variable of the shell unset?)"
+        )
+
+
 def find(spec: str, runs_dir: Path) -> Path:
     """Return the run that `spec` means.
 
@@ -41,6 +52,7 @@ def find(spec: str, runs_dir: Path) -> Path:
     Raises:
         RunError: If there is no such run, or several, with the candidates or the nearest names.
     """
+    check_not_empty(spec)
     if is_run(path := Path(spec)):
         return path
     if is_pattern(spec):

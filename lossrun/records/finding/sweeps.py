@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lossrun.errors import RunError
 from lossrun.nearby import nearest_first
-from lossrun.records.finding.runs import called, find, is_pattern, recent, steps_back
+from lossrun.records.finding.runs import called, check_not_empty, find, is_pattern, recent, steps_back
 from lossrun.records.names import age, bare_name
 from lossrun.records.run_directory import all_runs
 from lossrun.records.sweep_directory import all_sweeps, is_sweep
@@ -71,7 +71,12 @@ def beginning_with(spec: str, runs_dir: Path) -> list[Path]:
 
 
 def named_sweep(spec: str, runs_dir: Path) -> Path | None:
-    """Return the sweep with this path, directory name or name (the newest); None if there is none."""
+    """Return the sweep with this path, directory name or name (the newest); None if there is none.
+
+    Raises:
+        RunError: For an empty name.
+    """
+    check_not_empty(spec)
     if is_sweep(path := Path(spec)):
         return path
     sweeps = all_sweeps(runs_dir)

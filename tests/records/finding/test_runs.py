@@ -5,6 +5,7 @@ import pytest
 
 from lossrun.errors import RunError
 from lossrun.records.finding.runs import find
+from lossrun.records.finding.sweeps import find_run_or_sweep, find_sweep
 from lossrun.records.run_directory import create, file_contents
 
 
@@ -37,6 +38,15 @@ def test_a_beginning_is_enough_where_it_fits_one_name(tmp_path):
     other = make(tmp_path, "sgd", minutes=2)
     assert find("ada", tmp_path) == newest
     assert find(other.name[:-1], tmp_path) == other
+
+
+@pytest.mark.parametrize("search", [find, find_run_or_sweep, find_sweep])
+@pytest.mark.parametrize("spec", ["", " "])
+def test_an_empty_name_means_nothing_even_where_there_is_one_run(tmp_path, monkeypatch, search, spec):
+    only = make(tmp_path, "adam")
+    monkeypatch.chdir(only)  # as a path, an empty name is the current folder
+    with pytest.raises(RunError, match="is empty"):
+        search(spec, tmp_path)
 
 
 def test_a_beginning_that_fits_several_lists_them(tmp_path):
