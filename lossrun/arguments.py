@@ -230,7 +230,7 @@ DataDir = Annotated[
 ]
 ResumeOrStart = Annotated[
     bool,
-    typer.Option("--resume-or-start", help="Continue what the same command has begun; start it if there is nothing."),
+    typer.Option("--resume-or-start", help="Continue what the same command started before; otherwise start it."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the run directory.")]
 

@@ -57,7 +57,7 @@ def main() -> None:
         if problem.filename is None:
             gone = "the current folder no longer exists; change to another one"
             _leave(RunError.exit_code, gone if absent else f"cannot write the output: {problem.strerror or problem}")
-        hint = "; if somebody has just removed it, try again" if absent else ""
+        hint = "; if it has just been removed, try again" if absent else ""
         _leave(RunError.exit_code, f"{problem.filename}: {problem.strerror}{hint}")
     except EndedError as ended:
         _leave(ended.exit_code, f"{ended.reason}; nothing was being trained", is_error=False)

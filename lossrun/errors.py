@@ -126,7 +126,7 @@ READER_GONE: Final = 141
 _NO_ERROR_OF_OURS: Final = {
     0: "Everything went well.",
     1: "There is a bug in lossrun; the traceback shows where.",
-    READER_GONE: "The program that read the output is gone.",
+    READER_GONE: "The program that read the output has ended.",
 }
 
 

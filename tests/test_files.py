@@ -1,4 +1,4 @@
-"""What somebody names may be a pipe that nobody writes into, or a device without an end."""
+"""A file that a user names may be a pipe without a writer, or a device without an end."""
 
 import os
 import threading

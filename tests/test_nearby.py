@@ -1,4 +1,4 @@
-"""What is said about a file that is not there."""
+"""Messages about a file that does not exist."""
 
 from pathlib import Path
 

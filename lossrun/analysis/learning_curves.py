@@ -243,7 +243,7 @@ def _scaled(panel: Panel, log: bool | None) -> tuple[Panel, list[str]]:
     finite = [value for value in values if math.isfinite(value)]
     above = [value for value in finite if value > 0]
     if not finite:
-        raise UsageError(f"nothing to draw: {panel.name} is NaN or infinity in every epoch; `show` tells why")
+        raise UsageError(f"nothing to draw: {panel.name} is NaN or infinity in every epoch; `show` says why")
     if log is None:
         if not spans_decades(finite, panel.goal):
             return panel, []

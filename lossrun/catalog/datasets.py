@@ -172,7 +172,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "missing_values",
                 list[str | int | float],
                 [],
-                "cells that stand for a missing value, besides NA, NaN and null",
+                "cells that mean a missing value, in addition to NA, NaN and null",
             ),
             split("column", _COLUMN),
             *SPLITS,

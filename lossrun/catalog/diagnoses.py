@@ -230,7 +230,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         Diagnosis(
             "overconfident",
             "the probabilities are far too high",
-            "training went on after the classes were told apart, so the probabilities went to 0 and 1",
+            "training continued after the classes were separated, so the probabilities went to 0 and 1",
             "stop earlier, or set loss.label_smoothing: 0.1",
             formula="a calibration error of more than a tenth, with a mean confidence above the accuracy",
             of_the_end=True,

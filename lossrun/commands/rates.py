@@ -40,10 +40,11 @@ def find_lr(
 ) -> None:
     """Suggest a learning rate for CONFIG, from short trainings at many rates. Nothing is written or changed.
 
-    Three rounds, each from the same first weights: many rates for a ninth of the steps, those around the best for a
-    third, and the best in finer steps for all. Schedules are squeezed into the shorter trainings. A rate is judged by
-    its best value of the metric that chooses the best epoch (best.metric), and the suggestion is the middle of the
-    rates that do about as well as the best one, but at most twice and at least half the best one.
+    There are three rounds, and every training starts from the same first weights: many rates for a ninth of the steps,
+    then rates near the best one for a third, then rates closer to it for all steps. A shorter training goes through the
+    whole schedule. A rate is judged by its best value of the metric that chooses the best epoch (best.metric). The
+    suggestion is the middle of the rates that work about as well as the best one, but at most twice and at least half
+    the best one.
 
     It costs about as much as 7 runs of 2 seeds. For a run of more than 2000 steps it costs less and is less certain,
     because the best rate of a short training is sometimes too large for a long one.

@@ -109,11 +109,11 @@ def sweep(
     data that the comparison does not use. Every cell is an ordinary run. `lossrun resume SWEEP` continues a sweep that
     was stopped, and `lossrun compare SWEEP` prints its result again.
 
-    A batch system that stops a job and starts the same command again needs --resume-or-start. The sweep's directory
-    then ends in a digest of what it trains instead of beginning with the time, and the same command finds it there; so
-    does each share of a sweep with --shard.
+    A batch system that stops a job and starts the same command again needs --resume-or-start. The name of the sweep's
+    directory then ends in a digest of the sweep instead of beginning with the time, so that the same command finds it
+    again. The same holds for a sweep with --shard.
     """
-    require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
+    require_one_process("a sweep starts its own processes", "start it once, without torchrun")
     share = shard_of(shard)
     reading = read_config(config, with_name_and_tags(set_, name, tag), quiet=quiet)
     # Data need numpy: a mistake in the file is told before that is imported.
@@ -245,7 +245,7 @@ def run_on_screen(
         note(
             stderr(),
             f"shard {shard} has nothing left to run; {count} {'have' if len(left) > 1 else 'has'} not ended, the first "
-            f"is {left[0].directory}. Once they have, this goes on:\n  {again}",
+            f"is {left[0].directory}. Once they have, continue with:\n  {again}",
         )
     else:
         print_sweep(stdout(), result_of(sweep), everything=False)

@@ -110,7 +110,7 @@ def resume(
     if is_sweep:
         from lossrun.commands.sweeping import cluster_of, resume_sweep, shard_of
 
-        require_one_process("a sweep starts processes of its own", "start it once, without torchrun")
+        require_one_process("a sweep starts its own processes", "start it once, without torchrun")
         cluster = cluster_of(ray, cpus, gpus, shard_of(shard))
         resume_sweep(
             path, set_ or [], data_dir, jobs=jobs, shard=shard, cluster=cluster, fail_fast=fail_fast, quiet=quiet

@@ -70,7 +70,9 @@ KEYS: Final[tuple[Key, ...]] = (
                 form="a length such as '1 epoch' or '200 steps'",
                 endings=(" epochs", " steps"),
             ),
-            Parameter("keep", int, 3, "how many of the newest checkpoints to keep, besides best and last", at_least=2),
+            Parameter(
+                "keep", int, 3, "how many of the newest checkpoints to keep, apart from best and last", at_least=2
+            ),
         ),
         {},
         "when to save the full state",

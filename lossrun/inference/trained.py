@@ -105,7 +105,7 @@ def find_trained(path: Path, data_dir: Path | None, *, with_samples: bool = True
     if code.copied:
         check_copies(run)
         there = last.get("directory")
-        notes.append(f"your own code in {there} has changed or gone; the copy in {code.directory} is used")
+        notes.append(f"your own code in {there} has changed or no longer exists; the copy in {code.directory} is used")
     place = build.workplace(config, code.directory)
     # The caller computes with the run in an isolated block, at the end of which the number is the caller's again.
     torch.set_num_threads(recorded_threads(last.get("threads")))

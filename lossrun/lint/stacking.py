@@ -30,7 +30,7 @@ def why_not_stacked(config: Config, facts: DataFacts, *, own_rates: bool, on_gpu
     if not optimizer.elementwise:
         return f"{config.optimizer.name} looks at whole weight matrices"
     if own_rates and not optimizer.linear_in_rate:
-        return f"each seed has a learning rate of its own, and {config.optimizer.name} is not linear in it"
+        return f"each seed has its own learning rate, and {config.optimizer.name} is not linear in it"
     rows = layers(config, facts)
     if config.precision == "bf16" and any(row.type == "batch_norm" for row in rows):
         return "torch cannot batch batch norm in bfloat16"

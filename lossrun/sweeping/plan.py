@@ -255,7 +255,7 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
         if space.tuning is None:
             continue
         if not experiment.facts.validation:
-            text = "tuning chooses by validation data, and there are none; set dataset.validation above 0"
+            text = "tuning needs validation data, but there are none; set dataset.validation above 0"
             problems[pair[0].source.problem(("dataset", "validation"), text).text] = None
             continue
         found, problem = tuning_metric(space, experiment)

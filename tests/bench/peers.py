@@ -1,4 +1,4 @@
-"""Who is measured, and how to ask each for it.
+"""The frameworks that are measured, and how to run each.
 
 A measurement takes (task, epochs, seed, folder of the arrays), trains the task as the framework's users write it, and
 returns `seconds` of every epoch, validation included, and `score`, the validation accuracy or mean squared error after

@@ -1,4 +1,4 @@
-"""The collector around imports."""
+"""Python's garbage collector during imports."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What each command does without, so that what needs no torch starts in a blink. Each in a process of its own."""
+"""Modules that a command must not import, so that commands without torch start at once. Each has its own process."""
 
 import os
 import subprocess

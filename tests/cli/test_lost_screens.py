@@ -1,4 +1,4 @@
-"""Pipes that somebody closes, and a screen that takes no more."""
+"""Pipes that their reader closes, and a screen that accepts no more output."""
 
 import subprocess
 import sys

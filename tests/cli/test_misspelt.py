@@ -1,4 +1,4 @@
-"""Whatever names a file, a folder or a run: what is near comes first, and all of it is counted."""
+"""Misspelt names of files, folders and runs: the nearest names come first, and all are counted."""
 
 from pathlib import Path
 

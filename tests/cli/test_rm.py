@@ -1,4 +1,4 @@
-"""Runs named by patterns and tags, and taken away."""
+"""Runs that are named by patterns and tags, and removed."""
 
 import io
 import re

@@ -1,8 +1,8 @@
 """Every name in the catalogue that belongs to a framework acts as the framework's own, called with no options.
 
 The tables are compared with the catalogue: a new spelling that is neither compared here nor listed as nobody's fails.
-Keras 3 and PyTorch are really run. TensorFlow 1 is not to be had any more; its formulas are written out from the
-documentation of `tf.compat.v1`. Per-sample values are compared: how a batch is reduced is `test_keras_losses.py`'s.
+Keras 3 and PyTorch are run. TensorFlow 1 is no longer available; its formulas are written out from the documentation of
+`tf.compat.v1`. Per-sample values are compared: how a batch is reduced is `test_keras_losses.py`'s.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Every loss of Keras 3 really run, on its torch backend, next to ours.
+"""Every loss of Keras 3, run on its torch backend, compared with ours.
 
-Both get the same numbers, ordinary and extreme, in float32 and in float64, and must agree to 1e-6. Where Keras gives up
-digits (it takes logarithms of clipped probabilities), ours must be the exact value and Keras' another.
+Both get the same numbers, ordinary and extreme, in float32 and in float64, and must agree to 1e-6. Where Keras loses
+digits (it takes logarithms of clipped probabilities), ours must be exact and Keras' value different.
 """
 
 import inspect

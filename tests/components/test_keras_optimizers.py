@@ -1,4 +1,4 @@
-"""Optimizers and schedules by their Keras spellings, against Keras 3 really run."""
+"""Optimizers and schedules by their Keras spellings, compared by running Keras 3."""
 
 import os
 

@@ -275,7 +275,7 @@ def test_a_run_with_names_takes_its_inputs_without(laboratory: Laboratory) -> No
     expected = predict(run.path, laboratory.folder / "t.csv").columns
     (laboratory.folder / "new.csv").write_text(lines_of([2, 0]))
     assert predict(run.path, laboratory.folder / "new.csv", header=False).columns == expected
-    with pytest.raises(DataError, match="say that there is none: --no-header"):
+    with pytest.raises(DataError, match="say that there is no such line: --no-header"):
         predict(run.path, laboratory.folder / "new.csv")
     (laboratory.folder / "new.csv").write_text(lines_of([0, 1, 2]))
     with pytest.raises(DataError, match=r"3 columns, .* expected the 2 inputs alone, in this order: c, a"):

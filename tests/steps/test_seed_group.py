@@ -133,7 +133,7 @@ def test_a_frozen_seed_leaves_the_stack(laboratory: Laboratory) -> None:
         ),
         (
             {"schedule": "reduce_on_plateau", "optimizer": "adamax"},
-            "each seed has a learning rate of its own, and adamax is not linear in it",
+            "each seed has its own learning rate, and adamax is not linear in it",
         ),
         ({"model": {"name": "mlp", "hidden": [200, 200]}}, "41,401 weights keep the cores busy"),
     ],

@@ -1,5 +1,4 @@
-"""A new run is there whole, or not at all, whatever the file system refuses; and it trains where syncing a directory or
-locking a file is not to be had."""
+"""A new run exists completely or not at all, and trains even if directories cannot be synced or files locked."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""Who is stacked with whom, in which groups, and by which kind of step."""
+"""Which seeds are stacked together, in which groups, and by which kind of step."""
 
 from pathlib import Path
 from typing import Any

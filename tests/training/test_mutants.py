@@ -1,6 +1,6 @@
 """A negative control: drop or retype any one part of a saved state, and no mutant is resumed from.
 
-The file itself is in order, with a digest of its own, so only what it holds can tell.
+The file itself is in order, with a digest of its own, so only its content can reveal the fault.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Memory that runs out, really asked for: one message, no traceback, and what was saved stays."""
+"""Memory that really runs out: one message, no traceback, and the saved state stays."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Signals: who has decided about one before us keeps it."""
+"""Signals: a handler that was set before lossrun started stays."""
 
 import json
 import os

@@ -111,7 +111,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
                 "quantile",
                 float,
                 0.5,
-                "share of the targets that should lie below the output",
+                "share of the targets that should be below the output",
                 above=0,
                 below=1,
                 aliases=("q", "tau"),

@@ -158,7 +158,7 @@ BY_PROGRESS: Final[tuple[Schedule, ...]] = (
         ),
         aliases=(
             *also("super_convergence"),
-            *also("OneCycleLR", remark="PyTorch moves the momentum the other way unless told cycle_momentum=False"),
+            *also("OneCycleLR", remark="PyTorch moves the momentum the other way unless it gets cycle_momentum=False"),
         ),
         depends_on_length=True,
     ),

@@ -70,7 +70,7 @@ def log_cosh(outputs: Tensor, targets: Tensor) -> Tensor:
 def quantile(outputs: Tensor, targets: Tensor, *, quantile: float = 0.5) -> Tensor:
     """Pinball loss: mean over K of max(q (t - y), (q - 1) (t - y)), in [0, inf).
 
-    quantile, q, is in (0, 1): the share of the targets that should lie below the output. The gradient is -q if the
+    quantile, q, is in (0, 1): the share of the targets that should be below the output. The gradient is -q if the
     output is too low, 1 - q if it is too high. Source: Koenker and Bassett 1978, Regression Quantiles.
     """
     lacking = same_shape(outputs, targets) - outputs

@@ -131,7 +131,7 @@ def _blocks(parameters: Mapping[str, Any], config_dir: Path) -> dict[str, _Block
         if split and len(names) > 1:
             held_out = ", ".join(one.inputs[0] for part, one in names.items() if part != "train")
             raise DataError(
-                f"dataset.split: {path} holds {held_out}, a split of its own; remove dataset.split, or name the arrays "
+                f"dataset.split: {path} already holds a split ({held_out}); remove dataset.split, or name the arrays "
                 "with target and inputs"
             )
         arrays = read_arrays(path, archive, dict.fromkeys(name for one in names.values() for name in one.all))

@@ -62,7 +62,7 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
     if parts and targets in ([], [parts["train"].targets[0]]) and inputs in ([], [parts["train"].inputs[0]]):
         if split_by(parameters, known, where):
             raise DataError(
-                f"dataset.split: {where} holds x and y of each part, a split of its own; remove dataset.split, or "
+                f"dataset.split: {where} already holds x and y of each part; remove dataset.split, or "
                 "choose other arrays"
             )
         return _weighted(parts, parameters, known, where)

@@ -49,7 +49,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         drop = ", ".join([*map(str, parameters["drop"]), *words])
         raise DataError(
             f"{table.path}: there are words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected "
-            f"numbers. Leave them out:\n    drop: [{drop}]\nor make each word an input of its own:\n    encode: one_hot"
+            f"numbers. Leave them out:\n    drop: [{drop}]\nor make each word a separate input:\n    encode: one_hot"
         )
     notes += [*input_notes(table, inputs), *missing_words(table, dict.fromkeys([*inputs, *targets, *splits]))]
     keeps: dict[str, np.ndarray] = {}
@@ -105,7 +105,7 @@ def cell_form(parameters: Mapping[str, Any]) -> CellForm:
     if thousands == decimal:
         both = " (for numbers such as 1.234,5 add decimal: ',')" if decimal == "." else ""
         raise DataError(
-            f"dataset.thousands: {thousands!r} is also the decimal sign{both}; name what stands between the thousands, "
+            f"dataset.thousands: {thousands!r} is also the decimal sign{both}; name the character between thousands, "
             "or leave thousands out"
         )
     missing = (
@@ -164,7 +164,7 @@ def _complete_rows(
             count = int(empty.sum())
             fix = "missing: drop leaves such rows out"
             if name in inputs:
-                filled = "makes them a category of their own" if name in words else "fills them with the training mean"
+                filled = "makes them a separate category" if name in words else "fills them with the training mean"
                 fix += f", missing: mean {filled}"
             what = f"holds {table.columns[name][row]!r}, a missing value," if table.columns[name][row] else "is empty"
             raise DataError(

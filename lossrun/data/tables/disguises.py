@@ -200,7 +200,7 @@ _PHONE: Final = Disguise("telephone numbers", "leave the column out")
 _OTHER_DIGITS: Final = Disguise("numbers in other digits", "use the digits 0 to 9 and a decimal point")
 _DURATION: Final = Disguise("durations", "write them in one unit, such as 90 for 1:30 in seconds")
 _QUOTED: Final = Disguise("numbers in quotes", "write the numbers without these signs")
-_WITH_UNSEEN: Final = Disguise("numbers with characters that nobody sees", "remove them: keep only digits and signs")
+_WITH_UNSEEN: Final = Disguise("numbers with invisible characters", "remove them: keep only digits and signs")
 _POWERS: Final = Disguise("powers of ten", "write them as 1.5e3")
 _RATING: Final = Disguise("ratings", "write only the first number, such as 4.5 for 4.5/5")
 _RATIO: Final = Disguise("ratios", "write decimals, such as 0.5")
@@ -216,7 +216,7 @@ _IN_TEXT: Final[dict[str, Disguise]] = {
         "numbers with text around them", "write only the number, and what it means in the column name", certain=False
     ),
     "several": Disguise(
-        "several numbers in one cell", "write each in a column of its own, or one number in their place", certain=False
+        "several numbers in one cell", "write each in its own column, or one number in their place", certain=False
     ),
 }
 # For each of what: $5/hr, $1,200 per month.

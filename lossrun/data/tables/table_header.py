@@ -26,7 +26,7 @@ def check_header(path: Path, line: int, names: list[str], form: CellForm, key: s
         given = ",".join(f"x{number}" for number in range(1, len(names))) + ",y"
         raise DataError(
             f"{path}:{line}: the first line holds only numbers; expected the names of the columns: put a line like "
-            f"{given if len(names) <= 6 else 'x1,x2,...,y'} before it, or say that there is none: "
+            f"{given if len(names) <= 6 else 'x1,x2,...,y'} before it, or say that there is no such line: "
             f"{without_header(key)}"
         )
     if "" in names:
@@ -37,7 +37,7 @@ def check_header(path: Path, line: int, names: list[str], form: CellForm, key: s
     # Within a name, such a character may belong to the language.
     if unseen := next((name for name in names if re.search(rf"\A{UNSEEN}|{UNSEEN}\Z", name)), ""):
         raise DataError(
-            f"{path}:{line}: the column {unseen!a} has a character that nobody sees at the beginning or end of its "
+            f"{path}:{line}: the column {unseen!a} has an invisible character at the beginning or end of its "
             "name; delete it"
         )
     repeated = [name for name, count in Counter(names).items() if count > 1]
@@ -61,7 +61,7 @@ def check_first_row(
     if header and _is_row_of_data(columns, form):
         raise DataError(
             f"{path}:{line}: the first line looks like a row of data ({_some(list(columns))}), not like names of "
-            f"columns; put a line of names before it, or say that there is none: {without_header(key)}"
+            f"columns; put a line of names before it, or say that there is no such line: {without_header(key)}"
         )
     cells = [column[0] for column in columns.values()]
     if not header and _is_header(columns, form):

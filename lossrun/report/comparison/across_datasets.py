@@ -131,7 +131,7 @@ def ranks_table(found: AcrossDatasets, *, unicode: bool = True, labels: bool = T
 
 
 _CRITICAL: Final = "critical difference"
-_ALIKE: Final = "methods with a letter in common are not told apart by their mean ranks (Nemenyi, 95 %)"
+_ALIKE: Final = "methods that share a letter do not differ significantly in their mean ranks (Nemenyi, 95 %)"
 
 
 def _group_letters(together: Friedman, order: Sequence[int]) -> list[str]:

@@ -81,14 +81,14 @@ def ranks_figure(found: AcrossDatasets) -> Markup:
     drawing = element("svg", *rows, *ticks, viewBox=f"0 0 {_WIDE} {foot + 8}", role="img", aria_label=text)
     legend = [f"{letter}: {name}" for letter, name in zip(letters(count), found.methods, strict=True)]
     if together:
-        legend.append("grey lines join methods that are not told apart by their mean ranks (Nemenyi, 95 %)")
+        legend.append("grey lines join methods whose mean ranks do not differ significantly (Nemenyi, 95 %)")
     return element("figure", element("h3", text), drawing, element("p", "; ".join(legend)), class_="dots")
 
 
 def _group(found: AcrossDatasets, group: tuple[int, ...], x: Axis, y: int) -> Markup:
     """Draw a line over the mean ranks of methods that are not told apart."""
     ends = [x.place(found.mean_ranks[method]) for method in (group[0], group[-1])]
-    told = element("title", f"not told apart: {', '.join(found.methods[method] for method in group)}")
+    told = element("title", f"no significant difference: {', '.join(found.methods[method] for method in group)}")
     return element("line", told, x1=short(ends[0]), x2=short(ends[1]), y1=y, y2=y, class_="group")
 
 

@@ -1,4 +1,4 @@
-"""What runs are called next to each other."""
+"""The labels of runs that are compared."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What tuning had found after so much effort, by scores that are written down here."""
+"""What tuning had found after each amount of effort, from scores that are given here."""
 
 import pytest
 

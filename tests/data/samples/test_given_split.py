@@ -272,7 +272,7 @@ def test_arrays_of_each_part_by_their_names(loaded: Load, tmp_path: Path, names:
         assert part.inputs.tolist() == (X + number).tolist()
     assert set(data.brought) == set(names) - {"train"}
     assert loaded("npz", path="t.npz", task="binary", target=names["train"][1]).hashes == data.hashes
-    with pytest.raises(DataError, match=r"^dataset\.split: .* a split of its own"):
+    with pytest.raises(DataError, match=r"^dataset\.split: .* already holds "):
         loaded("npz", path="t.npz", task="binary", split=split(column=names["train"][1]))
 
 

@@ -31,7 +31,7 @@ DISGUISES = {
     ],
     "durations": ["0 days 04:00:00", "1 day, 2:03:04", "2h13m", "2h 13min", "14h30", "PT1H30M", "PT3M", "P2D"],
     "numbers in quotes": ["'13", "'1.8'", '"6.6"', "“3.6”", '="6"'],
-    "numbers with characters that nobody sees": ["\u200b4.9", "\u200e5", "\ufeff1.1", "3.9\u00ad"],
+    "numbers with invisible characters": ["\u200b4.9", "\u200e5", "\ufeff1.1", "3.9\u00ad"],
     "powers of ten": ["3.9D+03", "8.3x10^3", "2.2×10³", "1.2*10^5", "1.2 x 10**5"],
     "ratings": ["4.1/5", "4.5 out of 5"],
     "fractions": ["½", "3½", "2 ¾"],

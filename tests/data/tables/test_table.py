@@ -37,7 +37,7 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
         ("a,b,\n1,2,\n", "column 3 has no name.* if every line ends with a delimiter, delete these"),
         ("a,b,,\n1,2,,\n", "column 3 has no name.* if every line ends with a delimiter, delete these"),
         (" , \n1,2\n", "column 1 has no name"),
-        ("\ufeff\ufeffa,b\n1,2\n", r"table.csv:1: the column '\\ufeffa' has a character that nobody sees"),
+        ("\ufeff\ufeffa,b\n1,2\n", r"table.csv:1: the column '\\ufeffa' has an invisible character"),
         (",a\n0,2\n", r"column 1 has no name.*index=False"),
         ("1,2\n3,4\n", "only numbers"),
         ("0,1,2\n3,4,5\n", r"numbers the columns from 0.*x0,x1"),

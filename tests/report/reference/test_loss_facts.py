@@ -1,4 +1,4 @@
-"""What is said of each loss in words, compared with the functions themselves and against what `auto` resolves to."""
+"""What is said of each loss in words, compared with the functions themselves and with what `auto` resolves to."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A user's own components, wrong in ways that would train without a word, or fail in the middle of an epoch."""
+"""A user's own components, with mistakes that would train without an error, or fail in the middle of an epoch."""
 
 from typing import Any
 
