@@ -16,7 +16,7 @@ WHOLE = HEADER + IMAGES.tobytes()
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_reads_gzipped_and_plain_files(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"images{suffix}"
-    path.write_bytes(gzip.compress(WHOLE) if suffix else WHOLE)
+    path.write_bytes(gzip.compress(WHOLE, mtime=0) if suffix else WHOLE)
     array = read_idx(path)
     assert array.dtype == np.uint8
     assert np.array_equal(array, IMAGES)
@@ -39,7 +39,7 @@ def test_reads_gzipped_and_plain_files(tmp_path: Path, suffix: str) -> None:
 )
 def test_damaged_files_are_refused(tmp_path: Path, suffix: str, content: bytes, complaint: str) -> None:
     path = tmp_path / f"images{suffix}"
-    path.write_bytes(gzip.compress(content) if suffix else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if suffix else content)
     with pytest.raises(DataError, match=complaint):
         read_idx(path)
 
@@ -47,13 +47,13 @@ def test_damaged_files_are_refused(tmp_path: Path, suffix: str, content: bytes, 
 @pytest.mark.parametrize("cut", [5, 20, -4])
 def test_a_truncated_gzip_is_refused(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "images.gz"
-    path.write_bytes(gzip.compress(WHOLE)[:cut])
+    path.write_bytes(gzip.compress(WHOLE, mtime=0)[:cut])
     with pytest.raises(DataError, match="cannot be read as IDX"):
         read_idx(path)
 
 
 def test_a_gzip_with_a_wrong_checksum_is_refused(tmp_path: Path) -> None:
-    compressed = bytearray(gzip.compress(WHOLE))
+    compressed = bytearray(gzip.compress(WHOLE, mtime=0))
     compressed[-8] ^= 1
     path = tmp_path / "images.gz"
     path.write_bytes(compressed)

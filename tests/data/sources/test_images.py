@@ -78,7 +78,7 @@ def test_a_file_that_is_there_is_not_downloaded(mirror: Path, tmp_path: Path) ->
 
 
 def test_a_download_with_a_wrong_digest_is_thrown_away(mirror: Path, tmp_path: Path) -> None:
-    (mirror / TRAIN[0]).write_bytes(gzip.compress(b"something else"))
+    (mirror / TRAIN[0]).write_bytes(gzip.compress(b"something else", mtime=0))
     with pytest.raises(DataError, match="could not be downloaded"):
         fetch("mnist", tmp_path / "data")
     assert not (tmp_path / "data" / "mnist" / TRAIN[0]).exists()
@@ -99,7 +99,7 @@ def test_no_mirror_answering_names_files_folder_mirrors_and_the_way_out(
 def test_a_local_file_with_a_wrong_digest_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "mnist"
     folder.mkdir(parents=True)
-    (folder / TRAIN[0]).write_bytes(gzip.compress(b"something else"))
+    (folder / TRAIN[0]).write_bytes(gzip.compress(b"something else", mtime=0))
     with pytest.raises(DataError, match="not the published file"):
         fetch("mnist", tmp_path / "data")
 
