@@ -2,10 +2,10 @@
 
 import csv
 import re
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Final, Protocol
@@ -34,6 +34,9 @@ _OTHER_FILES: Final = {
     b"<html": "a web page; download the file itself",
 }
 _COMMENT: Final = "; if this line is a comment, delete it"
+# Characters of a line and of a cell. The header of a million columns has fewer. Without a limit, a file without line
+# breaks would take several times its size in memory before it is refused.
+LONGEST_LINE: Final = 2**24
 # The limit of the csv module is valid for the whole process.
 _LIMIT = threading.Lock()
 
@@ -115,7 +118,7 @@ def _fix_of_row(row: list[str], expected: int, delimiter: str, form: CellForm) -
 def _rows(path: Path, delimiter: str, key: str) -> tuple[list[list[str]], list[int]]:
     """Return the rows that are not empty, and the line where each ends."""
     try:
-        with open_regular(path) as file, _cells_of_any_length():
+        with open_regular(path) as file, _cells_as_long_as_lines():
             beginning = file.peek(64)
             if other := next((told for first, told in _OTHER_FILES.items() if beginning.startswith(first)), ""):
                 raise DataError(f"{path}: {other}")
@@ -150,7 +153,11 @@ def _unreadable(path: Path, key: str, error: OSError) -> str:
 
 
 def _text_lines(stream: TextIOWrapper, path: Path) -> Iterator[str]:
-    for number, line in enumerate(stream, 1):
+    for number, line in enumerate(iter(partial(stream.readline, LONGEST_LINE + 1), ""), 1):
+        if len(line) > LONGEST_LINE:
+            raise DataError(
+                f"{path}:{number}: a line of more than {LONGEST_LINE} characters; expected a row of a table"
+            )
         if "\0" in line:
             raise DataError(f"{path}:{number}: there is a NUL byte, so this is not text; save the table as UTF-8 text")
         yield line
@@ -159,7 +166,8 @@ def _text_lines(stream: TextIOWrapper, path: Path) -> Iterator[str]:
 def _not_unicode(path: Path) -> str:
     """Name the first line that is not UTF-8; the decoder only knows the place in the block that it read."""
     with open_regular(path) as file:
-        for number, line in enumerate(file, 1):
+        # It is not further behind in its line, which has not been refused for its length.
+        for number, line in enumerate(iter(partial(file.readline, 4 * LONGEST_LINE), b""), 1):
             try:
                 line.decode()
             except UnicodeDecodeError as error:
@@ -203,10 +211,10 @@ def _broken_row(path: Path, start: int, reader: _Reader, error: csv.Error) -> st
 
 
 @contextmanager
-def _cells_of_any_length() -> Iterator[None]:
-    """Allow cells of any length, because unused columns may hold long texts; restore the limit afterwards."""
+def _cells_as_long_as_lines() -> Iterator[None]:
+    """Allow long cells, because unused columns may hold long texts; restore the limit afterwards."""
     with _LIMIT:
-        before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # a C long, which has 32 bits on Windows
+        before = csv.field_size_limit(LONGEST_LINE)
         try:
             yield
         finally:

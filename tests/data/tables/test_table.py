@@ -1,12 +1,13 @@
 import csv
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from lossrun.data.tables.cells import CellForm
 from lossrun.data.tables.columns import check_names
-from lossrun.data.tables.table_file import read_table
+from lossrun.data.tables.table_file import LONGEST_LINE, read_table
 from lossrun.errors import DataError
 
 
@@ -215,3 +216,22 @@ def test_a_header_that_comes_again_is_named(tmp_path: Path) -> None:
 def test_a_name_that_looks_like_another_is_shown_as_it_is(known: str, told: str) -> None:
     with pytest.raises(DataError, match=f"did you mean {told}|there are: {told}"):
         check_names(["a b"], [known], "target", "the table")
+
+
+def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    with path.open("wb") as file:
+        file.truncate(10 * LONGEST_LINE)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=rf"t\.csv:1: a line of more than {LONGEST_LINE} characters"):
+            read_table(path, ",")
+        assert tracemalloc.get_traced_memory()[1] < 4 * LONGEST_LINE
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_longest_cell_is_read(tmp_path: Path) -> None:
+    longest = "x" * (LONGEST_LINE - 3)  # 1, before it and the line break behind it
+    (tmp_path / "t.csv").write_text(f"a,b\n1,{longest}\n")
+    assert read_table(tmp_path / "t.csv", ",").columns["b"] == [longest]
