@@ -117,12 +117,14 @@ _FINDING: Final = record(
     },
 )
 _NUMERAL: Final[Shape] = lambda value, key: "" if value.isdecimal() else f"{key} is not a seed"  # noqa: E731
+_BEGUN: Final[dict[str, Shape]] = {"epochs": _COUNT, "preparation": text}
+_STARTED: Final = record({"config": CONFIG, "config_digest": text, "environment": ENVIRONMENT}, _BEGUN)
+_STARTED_WITHOUT_CONFIG: Final = record({}, _BEGUN)
 # What a run's ledger says of each event. Its lines carry digests, so no key can get lost unnoticed; versions differ in
 # what they write. Those of a sweep are other events, and `sweep_directory` reads them.
 EVENTS: Final[Mapping[str, Shape]] = {
-    "started": record(
-        {}, {"epochs": _COUNT, "preparation": text, "config": CONFIG, "config_digest": text, "environment": ENVIRONMENT}
-    ),
+    # The first versions did not write the config, with which came its digest and the content of run.json.
+    "started": lambda value, key: (_STARTED if "config" in value else _STARTED_WITHOUT_CONFIG)(value, key),
     "resumed": record(
         {},
         {

@@ -4,6 +4,7 @@ import pytest
 
 from lossrun.errors import RunError
 from lossrun.records import checkpoints, history, ledger, recorded
+from lossrun.records.files import strict_json
 from lossrun.records.run_directory import RunDirectory, create, file_contents
 from tests.conftest import CONFIG, write_run
 
@@ -116,4 +117,18 @@ def test_a_config_that_lossrun_cannot_have_written_is_refused(make_run, text):
     run = make_run(rows=lambda epoch, seed: {})
     (run.path / "config.yaml").write_bytes(text.encode("latin-1"))
     with pytest.raises(RunError, match=r"cannot read .*config\.yaml: .*restore it from a copy"):
+        recorded.load(run.path)
+
+
+@pytest.mark.parametrize("name", ["environment", "config_digest"])
+def test_a_ledger_with_the_config_has_all_that_came_with_it(tmp_path: Path, name: str) -> None:
+    run = write_run(tmp_path, rows=lambda epoch, seed: {"train_loss": 1.0, "val_loss": 1.0})
+    events = [strict_json.loads(line) for line in run.ledger_path.read_bytes().splitlines()]
+    del events[0][name]
+    named = [
+        (event["event"], {key: value for key, value in event.items() if key not in ("event", "time", "digest")})
+        for event in events
+    ]
+    run.ledger_path.write_bytes(ledger.lines(named))
+    with pytest.raises(RunError, match=rf"ledger\.jsonl, line 1: started: {name} is missing"):
         recorded.load(run.path)
