@@ -234,7 +234,7 @@ def run_on_screen(
             fail_fast=fail_fast,
             shard=shard,
             cluster=cluster,
-            told=lambda cell, how: ended(cell, how.ending, how.problem),
+            told=lambda cell, how: ended(cell, how.ending, how.problem, how.notes),
             begins=begins,
         )
     if quiet:

@@ -11,7 +11,7 @@ from rich.text import Text
 from lossrun.analysis.sweeps.words import words
 from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.report.layout.console import note
+from lossrun.report.layout.console import note, warning
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.text_table import print_line
 
@@ -85,7 +85,7 @@ def cells_progress(
                 progress.remove_task(bar)
             bar = progress.add_task(phase, total=cells, counts=f"0/{cells}")
 
-        def ended(cell: PlannedCell, ending: str, problem: str) -> None:
+        def ended(cell: PlannedCell, ending: str, problem: str, notes: Iterable[str] = ()) -> None:
             nonlocal done
             done += 1
             counts[ending] = counts.get(ending, 0) + 1
@@ -93,6 +93,8 @@ def cells_progress(
             if live and best is not None:
                 best.add(cell)
             progress.update(bar, completed=done, counts=f"{done}/{total}{others}")
+            for text in notes:
+                warning(console, f"{cell.directory}: {text}")
             if hidden:
                 return
             if ending == "failed":

@@ -108,7 +108,7 @@ def trained_elsewhere(
                 next(training)
             except StopIteration as over:
                 endings = {
-                    name: Ended(ended.ending, f"on {node}: {ended.problem}") if ended.problem else ended
+                    name: ended._replace(problem=f"on {node}: {ended.problem}") if ended.problem else ended
                     for name, ended in over.value.items()
                 }
             now = time.perf_counter()

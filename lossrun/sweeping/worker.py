@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -40,10 +40,15 @@ PRELOADED: Final = [
 
 
 class Ended(NamedTuple):
-    """How a cell ended, and why it failed."""
+    """How a cell ended, and why it failed.
+
+    Attributes:
+        notes: What else there is to say, one sentence each, such as a damaged checkpoint that was skipped.
+    """
 
     ending: Ending
     problem: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def begin_worker() -> None:
@@ -130,8 +135,10 @@ def _trained_together(
             apart = Ended("apart", f"{gone[0]} was removed")
             return {cell.directory: ending_of(sweep / cell.directory) or apart for cell in cells}
         experiments, endings = _experiments(cells, config_dir, data_dir)
+        notes: list[str] = []
+        going_on = [name for name in experiments if ending_of(sweep / name) is None]
         try:
-            yield from _train_stack(sweep, cells[0].stack, experiments)
+            yield from _train_stack(sweep, cells[0].stack, experiments, notes)
         except LockedError:
             raise
         except Exception as error:
@@ -139,6 +146,8 @@ def _trained_together(
             if over.ending == "failed" and len(experiments) > 1:
                 over = Ended("apart", over.problem)
             endings |= {name: ending_of(sweep / name) or over for name in experiments}
+        if going_on and going_on[0] not in endings and (ended := ending_of(sweep / going_on[0])):
+            endings[going_on[0]] = ended._replace(notes=tuple(notes))
         for cell in cells:
             if cell.directory not in endings:
                 # It did not end with its stack, because it was resumed alone.
@@ -172,8 +181,11 @@ def _experiments(
 _loaded: Final[dict[str, "Experiment"]] = {}
 
 
-def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]) -> Training[None]:
-    """Train a stack, or resume it. An error that it raises ends all of its cells."""
+def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"], notes: list[str]) -> Training[None]:
+    """Train a stack, or resume it. An error that it raises ends all of its cells.
+
+    `notes`: gets what there is to say.
+    """
     from lossrun.records import recorded
     from lossrun.training.starting.prepare import prepare_stack
     from lossrun.training.starting.stacks import begin_stack, has_left, is_begun, resume_stack
@@ -184,7 +196,7 @@ def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]
         if all(map(has_left, runs)):
             return
         prepared = prepare_stack(list(experiments.values()), runs[0].environment)
-        with resume_stack(prepared, sweep, name, directories) as session:
+        with resume_stack(prepared, sweep, name, directories, _skipped_into(notes)) as session:
             yield from _train(session)
     elif all(ending_of(sweep / directory) is None for directory in directories):
         with begin_stack(prepare_stack(list(experiments.values())), sweep, name, directories) as session:
@@ -201,7 +213,7 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
     from lossrun.training.starting.stacks import is_begun, remove_half_done
     from lossrun.training.starting.start import begin
 
-    run = sweep / cell.directory
+    run, notes = sweep / cell.directory, list[str]()
     try:
         if not (cell.stack and is_begun(sweep, cell.stack)):
             # Its stack was divided, or other cells of the stack have ended and this one was removed. Alone it starts
@@ -212,7 +224,7 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
                 if resumable.finished:
                     return Ended("finished")
                 prepared = prepare(load_experiment(resumable.reading, data_dir), resumable)
-                with resume_at(prepared, resumable, lambda _path, _reason: None, lambda _text: None) as session:
+                with resume_at(prepared, resumable, _skipped_into(notes), lambda _text: None) as session:
                     yield from _train(session)
         else:
             reading = from_mapping(cell.config, config_dir, name=cell.directory)
@@ -221,8 +233,12 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
     except LockedError:
         raise
     except Exception as error:
-        return _ended_by(error)
-    return Ended("finished")
+        return _ended_by(error)._replace(notes=tuple(notes))
+    return Ended("finished", notes=tuple(notes))
+
+
+def _skipped_into(notes: list[str]) -> Callable[[Path, str], None]:
+    return lambda _path, reason: notes.append(f"checkpoint skipped: {reason}")
 
 
 def _ended_by(error: Exception) -> Ended:

@@ -57,6 +57,10 @@ class Stack:
     def __init__(self, folder: Path, optimizer: dict[str, Any], members: dict[str, Any] = MEMBERS) -> None:
         folder.mkdir()
         self.folder, self.members = folder, experiments(folder, optimizer, members)
+        self.skipped: list[str] = []
+
+    def skip(self, _path: Path, reason: str) -> None:
+        self.skipped.append(reason)
 
     def run(self, name: str) -> RunDirectory:
         return RunDirectory(self.folder / name)
@@ -67,7 +71,9 @@ class Stack:
         names = list(self.members)
         if is_begun(self.folder, NAME):
             environment = recorded.load(self.folder / names[0]).environment
-            opened = resume_stack(prepare_stack(list(self.members.values()), environment), self.folder, NAME, names)
+            opened = resume_stack(
+                prepare_stack(list(self.members.values()), environment), self.folder, NAME, names, self.skip
+            )
         else:
             opened = begin_stack(prepare_stack(list(self.members.values())), self.folder, NAME, names)
         with suppress(KilledError, StoppedError), holding_stack(self.folder, NAME), opened as session:
@@ -167,6 +173,23 @@ def test_a_killed_stack_ends_as_if_never_killed(
     killed.go_on(kill_at=kill_at)
     killed.go_on()
     assert_same(whole, killed)
+
+
+def test_a_damaged_checkpoint_of_a_stack_is_skipped_aloud_and_the_one_before_used(
+    whole: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saving, "is_due", lambda session: True)
+    damaged = Stack(tmp_path / "damaged", SGD)
+    damaged.go_on(stop_at=13)
+    newest_one, before, *_ = checkpoints.candidates(stack_directory(damaged.folder, NAME))
+    content = bytearray(newest_one.read_bytes())
+    content[-1] ^= 1
+    newest_one.write_bytes(content)
+    assert damaged.go_on(stop_at=checkpoints.step_of(before)).position.step == checkpoints.step_of(before)
+    (reason,) = damaged.skipped
+    assert newest_one.name in reason
+    damaged.go_on()
+    assert_same(whole, damaged)
 
 
 @pytest.mark.parametrize("written", ["rows", "files", "ledgers"])

@@ -7,7 +7,7 @@ them, `stacks/<name>/step-...` in the folder of the sweep. Then `loop.py` trains
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -106,12 +106,15 @@ def remove_half_done(run: Path) -> None:
 
 
 @contextmanager
-def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequence[str]) -> Iterator[Session]:
+def resume_stack(
+    prepared: Prepared, sweep: Path, name: str, directories: Sequence[str], on_skip: Callable[[Path, str], None]
+) -> Iterator[Session]:
     """Lock all members and restore the stack at its newest good checkpoint.
 
     Members that have ended, or were resumed alone, keep their places in the stack, and nothing is written for them.
 
-    Raises CheckpointError if no checkpoint can be used.
+    `on_skip(path, reason)` is called for each newer checkpoint that cannot be used. Raises CheckpointError if no
+    checkpoint can be used.
     """
     folder = stack_directory(sweep, name)
     with ExitStack() as held_locks:
@@ -128,7 +131,7 @@ def resume_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequen
             _, found = checkpoints.load_newest(
                 folder,
                 history_length=0,
-                on_skip=lambda _path, _reason: None,
+                on_skip=on_skip,
                 problem=lambda metadata: _problem(metadata, runs, directories),
             )
             found, good = parted(found)
