@@ -156,8 +156,8 @@ class _Replay:
                         self._compare_rows(event.rows)
                         if (session.position.epoch, session.position.step) == ends:
                             self._compare(session, goal)
-                    elif isinstance(event, RunFinished) and finished is not None:
-                        self._compare_end(session, event, finished)
+                    elif isinstance(event, RunFinished) and finished is not None and goal is not None:
+                        self._compare_end(session, event, finished, goal)
         except _ReachedError:
             pass
         except DivergedError as error:
@@ -184,9 +184,11 @@ class _Replay:
             if wrong:
                 self.problems.append(f"history of epoch {row['epoch']}, seed {row['seed']}: {_listed(wrong)} differs")
 
-    def _compare_end(self, session: Session, event: RunFinished, finished: Mapping[str, Any]) -> None:
+    def _compare_end(self, session: Session, event: RunFinished, finished: Mapping[str, Any], goal: Checkpoint) -> None:
         if not _is_within(finished["seeds"], event.seeds):
             self.problems.append("the scores on the held-out data differ from those in the ledger")
+        if goal.metadata["format_version"] < checkpoints.FORMAT_VERSION:
+            return  # files that older versions wrote have other digests; `goal` holds the best weights
         again = ledger.read(session.run.ledger_path)[-1]
         for key in ("predictions", "best_weights"):
             if finished.get(key) and key in again and again[key] != finished[key] and self.run.verified:
@@ -235,7 +237,7 @@ def _differences(recorded: Checkpoint, found: Checkpoint) -> list[str]:
     if recorded.metadata.get("format_version", 1) < 2:  # the best weights were in files of their own
         names = [name for name in names if name in recorded.tensors]
         keys.remove("replicas")
-    return names + [key for key in keys if not _same(recorded.metadata[key], found.metadata.get(key))]
+    return names + [key for key in keys if not _is_within(recorded.metadata[key], found.metadata.get(key))]
 
 
 def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
@@ -254,6 +256,8 @@ def _is_within(recorded: Any, found: Any) -> bool:
     """Return whether everything that was recorded is found again; newer versions may compute more."""
     if isinstance(recorded, Mapping) and isinstance(found, Mapping):
         return all(key in found and _is_within(value, found[key]) for key, value in recorded.items())
+    if isinstance(recorded, list) and isinstance(found, list):
+        return len(recorded) == len(found) and all(map(_is_within, recorded, found))
     return _same(recorded, found)
 
 
