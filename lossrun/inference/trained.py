@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lossrun.analysis.values.readings import lost_history
 from lossrun.catalog import DataFacts
 from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
@@ -100,7 +101,9 @@ def find_trained(path: Path, data_dir: Path | None, *, with_samples: bool = True
     experiment = _without_samples(run, known) if known else original_data.find(run, data_dir)[1]
     reading = experiment.reading
     config, notes = _at_home(experiment.config, reading.directory)
-    notes += [] if run.verified else [UNVERIFIED]
+    notes += run.warnings if run.verified else [*run.warnings, UNVERIFIED]
+    if lost := lost_history(run):
+        notes.append(f"{run.name} {lost}")
     code = whereabouts.code_place(run)
     if code.copied:
         check_copies(run)

@@ -14,6 +14,7 @@ from lossrun.inference.verifying import verified
 from lossrun.records import checkpoint_headers, checkpoints, ledger, recorded
 from lossrun.records.recorded import UNVERIFIED
 from lossrun.records.run_directory import RunDirectory
+from lossrun.training.starting.resumable import resuming
 from tests.training.conftest import Laboratory
 
 GOLDEN = Path(__file__).parent.parent / "records" / "before_digests"
@@ -120,6 +121,20 @@ def test_a_run_of_such_a_format_is_read_scored_verified_and_resumed(
     assert all("possibly because this differs here" in problem for problem in wrong)  # on another kind of CPU
     laboratory.resume(kept, "epochs=4")
     assert [row["epoch"] for row in recorded.load(kept.path).history.rows] == [1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_an_end_that_was_lost_is_told_by_whoever_computes_with_the_run(
+    kept: RunDirectory, laboratory: Laboratory
+) -> None:
+    rows = kept.history_path.read_bytes().splitlines(keepends=True)
+    kept.history_path.write_bytes(b"".join(rows[:-1]))
+    assert any("has lost part of its history" in text for text in score(kept.path).notes)
+    kept.history_path.write_bytes(b"".join(rows))
+    kept.ledger_path.write_bytes(kept.ledger_path.read_bytes()[:-1])
+    torn = "ledger.jsonl ends in an incomplete line, which is ignored"
+    assert torn in score(kept.path).notes
+    with resuming(kept.path) as found:
+        assert torn in found.notes
 
 
 def test_a_newer_format_is_refused_politely(kept: RunDirectory, laboratory: Laboratory) -> None:

@@ -115,7 +115,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
     done = max(recorded_run.history.rows.column("epoch"), default=0)
     if after.config.epochs < done:
         raise UsageError(f"epochs={after.config.epochs}, but {done} epochs are done; a run cannot become shorter")
-    notes = []
+    notes = list(recorded_run.warnings)
     if "dataset.path" in changes:
         notes.append(f"the data are read from {after.config.dataset['path']}")
     if place.copied:
