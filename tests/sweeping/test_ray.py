@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 
@@ -76,6 +76,8 @@ for _ in sys.stdin:
     print("killed", flush=True)
 cluster.shutdown()
 """
+# Ray gives up on a node that has not started after 30 s, which may be too little on a busy machine.
+STARTS = 3
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_enable_metrics_collection": "0",
@@ -103,20 +105,29 @@ def cluster(environment: dict[str, str], folders: Sequence[Path]) -> Iterator[tu
     for folder in folders:
         (folder / "scratch").mkdir(parents=True)
     program = [sys.executable, "-c", CLUSTER, *map(str, folders)]
-    with subprocess.Popen(
-        program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        into, out = process.stdin, process.stdout
+    for _ in range(STARTS):
+        with subprocess.Popen(
+            program,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            into, out = process.stdin, process.stdout
 
-        def kill() -> None:
-            into.write("kill\n")
-            into.flush()
-            assert out.readline() == "killed\n"
+            def kill(into: IO[str] = into, out: IO[str] = out) -> None:
+                into.write("kill\n")
+                into.flush()
+                assert out.readline() == "killed\n"
 
-        yield out.readline().strip(), kill
-        into.close()
+            if address := out.readline().strip():
+                yield address, kill
+                into.close()
+                return
+    raise AssertionError("the cluster did not start")
 
 
 def started(folder: Path, environment: dict[str, str], *options: str) -> "subprocess.Popen[str]":
