@@ -85,6 +85,11 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "a link to another folder": lambda path: path.symlink_to(outside_of(path) / "folder"),
     "unreadable": lambda path: (path.touch(), path.chmod(0)),
 }
+RUN_FILES = (
+    *("config.yaml", "run.json", "history.jsonl", "ledger.jsonl", "preparation.json", "predictions.npz"),
+    *("owner.json", "lock", "checkpoints", "source"),
+)
+SWEEP_FILES = ("sweep.yaml", "plan.jsonl", "ledger.jsonl", "owner.json", "lock", "stacks")
 # What looking at the file ends in.
 FAILURES: dict[str, int] = {"on a failing disk": errno.EIO, "with a stale handle": errno.ESTALE}
 
@@ -229,11 +234,10 @@ def trained(folder: Path) -> dict[Path, tuple[Sequence[str], ...]]:
     assert said.code == 0, said
     (first,) = (folder / "runs").glob("*-first")
     (sweep,) = (folder / "runs").glob("*-swept")
-    files = [first / name for name in ("config.yaml", "run.json", "history.jsonl", "ledger.jsonl", "preparation.json")]
-    files += [first / name for name in ("predictions.npz", "owner.json", "lock", "checkpoints", "source")]
+    files = [first / name for name in RUN_FILES]
     files += [*(first / "source").glob("*.py"), *checkpoints.candidates(first / "checkpoints")[:2]]
     files += checkpoints.best_files(first / "checkpoints")
-    of_sweep = [sweep / name for name in ("sweep.yaml", "plan.jsonl", "ledger.jsonl", "owner.json", "lock", "stacks")]
+    of_sweep = [sweep / name for name in SWEEP_FILES]
     of_sweep += sorted(path for path in sweep.iterdir() if path.is_dir())[:1]
     return {
         **{path.relative_to(folder): RUN_COMMANDS for path in files},
