@@ -20,6 +20,7 @@ class Diagnosis:
         diverged: Whether the run ends with it.
         harmless: Whether nothing is wrong after all.
         of_the_end: Whether it is about how a run ended, so that a run that is trained further has not had it.
+        also: What else people call it. A word may belong to several diagnoses.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Diagnosis:
     diverged: bool = False
     harmless: bool = False
     of_the_end: bool = False
+    also: tuple[str, ...] = ()
 
 
 _SMALLER: Final = "continue from the last good checkpoint with a smaller learning rate"
@@ -44,6 +46,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "an update was so large that the outputs overflowed, or a logarithm or a division met 0",
             f"{_SMALLER}; if this happens even at a tiny rate, check the inputs' scale and the targets' range",
             diverged=True,
+            also=("nan", "inf", "diverged", "divergence"),
         ),
         Diagnosis(
             "exploded",
@@ -52,6 +55,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             _SMALLER,
             formula="more than 3 times above the loss of a constant output, above the first value, and rising",
             diverged=True,
+            also=("diverged", "divergence", "exploding_gradients"),
         ),
         Diagnosis(
             "dead",
@@ -61,6 +65,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             f"{_SMALLER}; if it happens in the first steps, a warm-up or another init helps",
             formula="the loss of a constant output, or more",
             diverged=True,
+            also=("dead_network", "dying_relu"),
         ),
         Diagnosis(
             "chance",
@@ -158,6 +163,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "set model.activation: relu and model.init: he_normal, or use fewer layers",
             formula="a gradient in the first layer of less than a thousandth of that in the last, at a loss of more "
             "than half of a constant output's",
+            also=("vanishing_gradients",),
         ),
         Diagnosis(
             "dead_units",
@@ -165,6 +171,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "a large update, or the first biases, moved them to where they have no slope",
             "use a smaller learning rate, or model.activation: leaky_relu",
             formula="70 per cent of a layer's units or more, on a plateau or at nearly the loss of a constant output",
+            also=("dead_relu", "dying_relu"),
         ),
         Diagnosis(
             "saturated_units",
@@ -174,6 +181,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "standardize the inputs; set model.init: glorot_uniform",
             formula="70 per cent of a layer's values or more where the slope is below a twentieth of its greatest, at "
             "a loss of more than half of a constant output's",
+            also=("saturation",),
         ),
         Diagnosis(
             "oscillation",
@@ -182,6 +190,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "use a smaller learning rate, or a schedule that lowers it",
             formula="a change of direction after two thirds of the epochs, by a tenth of the loss or more",
             of_the_end=True,
+            also=("oscillating",),
         ),
         Diagnosis(
             "above_constant",
@@ -208,6 +217,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "output's loss; or above 70 per cent of it, where larger steps or another activation get lower in 100 "
             "steps than the whole run, on validation data too",
             of_the_end=True,
+            also=("underfitting",),
         ),
         Diagnosis(
             "too_small",
@@ -218,6 +228,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             formula="more than half of a constant output's loss at the end, where a larger model gets to four fifths "
             "of that loss in 100 steps, on validation data too",
             of_the_end=True,
+            also=("underfitting",),
         ),
         Diagnosis(
             "overfitting",
@@ -226,6 +237,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "stop at the best epoch with early_stopping, or use dropout, weight decay, or more samples",
             formula="val_loss at the end more than a quarter above its best, reached in the first half of the run",
             of_the_end=True,
+            also=("overfit",),
         ),
         Diagnosis(
             "overconfident",
@@ -234,6 +246,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "stop earlier, or set loss.label_smoothing: 0.1",
             formula="a calibration error of more than a tenth, with a mean confidence above the accuracy",
             of_the_end=True,
+            also=("miscalibrated",),
         ),
     )
 }

@@ -125,3 +125,4 @@ def _diagnosis(diagnosis: Diagnosis) -> Iterator[Fact]:
         else "training continues"
     )
     yield fact("then", "nothing is wrong, and training continues" if diagnosis.harmless else ends)
+    yield fact("also", ", ".join(diagnosis.also))

@@ -68,7 +68,7 @@ def _named(spelling: str) -> list[Topic]:
         Topic(kind, name, subject, spelling)
         for kind, subjects in named
         for name, subject in subjects.items()
-        if folded(name) == folded(spelling)
+        if folded(spelling) in map(folded, (name, *(subject.also if isinstance(subject, Diagnosis) else ())))
     ]
     return [*found, *(Topic("key", key.path, key, spelling) for key in _keys(spelling, others=bool(found)))]
 
@@ -100,6 +100,8 @@ def _unknown(spelling: str, kind: str | None) -> str:
     if near:
         home = homes[near]
         canonical = hit.component.name if home in COMPONENTS and (hit := find(home, near)) else near
+        if home == "diagnosis":
+            canonical = _named(near)[0].name
         if home == "key":
             canonical = next(key.path for key in file_keys().values() if near in (key.path, *key.spellings))
         known = "" if canonical == near else f", another name of {canonical}"
@@ -113,7 +115,7 @@ def _spellings(kind: str) -> list[str]:
     if kind == "rule":
         return list(RULES)
     if kind == "diagnosis":
-        return list(DIAGNOSES)
+        return [one for name, diagnosis in DIAGNOSES.items() for one in (name, *diagnosis.also)]
     if kind == "key":
         return [one for key in file_keys().values() for one in (key.path, *key.spellings)]
     return [

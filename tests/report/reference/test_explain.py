@@ -217,3 +217,15 @@ def test_a_model_is_shown_layer_by_layer():
     text = printed("lenet")
     assert "layers of lenet5 on mnist (1 x 28 x 28 inputs, 10 outputs)" in text
     assert any(line.split() == ["conv1", "conv", "6", "x", "28", "x", "28", "156"] for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", DIAGNOSES)
+def test_a_diagnosis_is_found_by_what_else_people_call_it(name):
+    for word in DIAGNOSES[name].also:
+        assert name in [topic.name for topic in topics(word, "diagnosis")]
+        assert word in words(printed(name))
+
+
+def test_a_misspelt_word_for_a_diagnosis_is_answered_by_its_name():
+    with pytest.raises(UsageError, match="did you mean vanishing_gradients, another name of vanishing_gradient"):
+        topics("vanishng_gradients")
