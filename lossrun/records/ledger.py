@@ -9,6 +9,7 @@ Every line ends with a `digest` of the whole file up to there, so that no line c
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from lossrun.records.files import durable, json_lines, strict_json
 from lossrun.records.files.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
 from lossrun.records.files.shapes import Shape
 
+# A ledger is read as a whole. Most events take less than 1 kB, and the last one about 1 kB for each seed.
+LONGEST: Final = 1 << 25  # bytes
 _SEAL: Final = b', "digest": "%s"}'
 _SEAL_LENGTH: Final = len(_SEAL) - len("%s") + DIGITS
 
@@ -74,6 +77,9 @@ def read_all(path: Path, shapes: Mapping[str, Shape] = formats.EVENTS) -> tuple[
     """Return all events as `read` does, and whether an incomplete last line was left out."""
     raw: list[bytes] = []
     found: list[dict[str, Any]] = []
+    with suppress(OSError):  # reading it says what is wrong
+        if path.stat().st_size > LONGEST:
+            raise RunError(f"{path}: longer than {LONGEST} bytes; {DAMAGED}")
     torn = json_lines.read_plain(path, lambda more: found.extend(map(strict_json.restored, more)), raw.append)
     lines = b"".join(raw).splitlines(keepends=True)
     if len(lines) > len(found) + 1:  # only one line is written at a time

@@ -41,7 +41,7 @@ def _finished(path: Path) -> RecordedRun | None:
     folder = os.fspath(path)
     if is_there(f"{folder}/owner.json"):
         return None  # somebody writes it, or died
-    lines = with_unix_lines(read_regular(f"{folder}/ledger.jsonl", LARGE)).splitlines(keepends=True)
+    lines = with_unix_lines(read_regular(f"{folder}/ledger.jsonl", ledger.LONGEST)).splitlines(keepends=True)
     ledger.check_digests(f"{folder}/ledger.jsonl", lines)
     *events, finished = map(strict_json.loads_plain, lines)
     started = events[0]

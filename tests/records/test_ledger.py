@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 from datetime import datetime
 
 import pytest
@@ -32,6 +33,20 @@ def test_a_damaged_line_is_named(tmp_path):
     path.write_text("nonsense\n")
     with pytest.raises(RunError, match=r"ledger\.jsonl, line 1"):
         ledger.read(path)
+
+
+def test_a_ledger_that_no_run_would_write_is_refused_by_its_length_alone(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    ledger.append(path, "started")
+    with path.open("r+b") as file:
+        file.truncate(100_000_000)  # a hole, which takes no space on the disk
+    tracemalloc.start()
+    try:
+        with pytest.raises(RunError, match=r"ledger\.jsonl: longer than 33554432 bytes; the file was changed"):
+            ledger.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_effective_config_replays_every_change_in_order():
