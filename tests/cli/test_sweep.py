@@ -71,10 +71,10 @@ def test_a_dry_run_tells_what_is_planned_on_the_way(sweep_yaml: Path, lossrun: R
     pytest.importorskip("optuna")
     ranged = ("--over", "learning_rate=log:1e-3:0.1", "--set", "sweep.samples=12", "--set", "sweep.sampler=tpe")
     drawn = lossrun("sweep", str(sweep_yaml), *ranged, "--dry-run")
-    assert "2 more cells of each pair, drawn where the first ones did well; then" in drawn.out
+    assert "2 more values for each pair, drawn where the first ones did well; then" in drawn.out
     over = ("--over", "learning_rate=log:1e-3:0.1:9", "--set", "sweep.halving={factor: 3}", "--set", "epochs=9")
     halved = lossrun("sweep", str(sweep_yaml), *over, "--dry-run")
-    assert "these for 1 epoch, the best of them for 3 and 9 epochs; then" in halved.out
+    assert "each for 1 epoch, the best of them for 3 and 9 epochs; then" in halved.out
 
 
 def test_train_points_to_sweep(sweep_yaml: Path, lossrun: Run) -> None:

@@ -633,6 +633,7 @@ AUC, AVERAGE_PRECISION = map(of_ranks, ("roc_auc_score", "average_precision_scor
 
 # Spelling -> (task, (targets, predictions) -> value).
 METRICS: dict[str, tuple[Any, Callable[[np.ndarray, np.ndarray], float]]] = {
+    "accuracy_score": ("multiclass", lambda t, p: float(sklearn.metrics.accuracy_score(t, p.argmax(axis=1)))),
     "binary_accuracy": ("binary", of_keras("BinaryAccuracy")),
     "categorical_accuracy": ("multiclass", lambda t, p: of_keras("CategoricalAccuracy")(np.eye(3)[t], p)),
     "sparse_categorical_accuracy": ("multiclass", of_keras("SparseCategoricalAccuracy")),

@@ -87,12 +87,12 @@ def test_two_folders_may_use_one_name_for_what_their_modules_import(tmp_path: Pa
 def test_the_source_is_the_module_with_its_packages_and_all_it_imports_from_its_folder(tmp_path: Path) -> None:
     files = {
         "plugin_pack/__init__.py": "",
-        "plugin_pack/losses.py": "import json\nfrom . import shapes\nfrom .deep.er import x\nimport plugin_beside",
+        "plugin_pack/losses.py": "import json\nfrom . import shapes\nfrom .deep.er import x\nimport plugin_sibling",
         "plugin_pack/shapes.py": "import numpy as np",
         "plugin_pack/deep/er.py": "x = 1",
         "plugin_pack/unused.py": "",
         "plugin_sibling.py": "def later():\n    import plugin_late\n    import lossrun",
-        "plugin_late.py": "import plugin_beside",
+        "plugin_late.py": "import plugin_sibling",
         "json.py": "not_what_is_imported = 1",
         "plugin_unused.py": "",
     }
@@ -101,12 +101,12 @@ def test_the_source_is_the_module_with_its_packages_and_all_it_imports_from_its_
     load_plugin("plugin_pack.losses:x", tmp_path)
     sources = loaded_sources("plugin_pack.losses:x")
     expected = {
-        "plugin_beside": "plugin_sibling.py",
         "plugin_late": "plugin_late.py",
         "plugin_pack": "plugin_pack/__init__.py",
         "plugin_pack.deep.er": "plugin_pack/deep/er.py",
         "plugin_pack.losses": "plugin_pack/losses.py",
         "plugin_pack.shapes": "plugin_pack/shapes.py",
+        "plugin_sibling": "plugin_sibling.py",
     }
     # By hand: the beginning of each file's SHA-256, modules in the order of their names.
     assert list(sources.items()) == [

@@ -136,7 +136,7 @@ def test_a_change_of_the_users_code_is_told(own: Laboratory) -> None:
     (own.folder / "own_sibling.py").write_text("import own_inner\nfrom own import squared\n")
     inner = own.folder / "own_inner.py"
     inner.write_text("value = 1\n")
-    run = own.start({**CONFIG, "loss": "own_beside:squared"}, stop_at=5)
+    run = own.start({**CONFIG, "loss": "own_sibling:squared"}, stop_at=5)
     told: list[str] = []
     own.resume(run, stop_at=7, note=told.append)
     assert told == []
@@ -153,15 +153,15 @@ def test_a_change_of_the_users_code_is_told(own: Laboratory) -> None:
 def test_a_run_of_an_older_version_knows_its_modules_as_one_text(own: Laboratory, changed: bool) -> None:
     (own.folder / "own_sibling.py").write_text("from own_inner import squared\n")
     (own.folder / "own_inner.py").write_text("def squared(o, t): return (o - t).square().mean(dim=1)\n")
-    run = own.start({**CONFIG, "loss": "own_beside:squared"}, stop_at=5)
+    run = own.start({**CONFIG, "loss": "own_sibling:squared"}, stop_at=5)
     facts = json.loads(run.run_json.read_text())
-    digest = facts["code"]["own_beside"]["own_beside"]
+    digest = facts["code"]["own_sibling"]["own_sibling"]
     old = "f" * 16 if changed else digest
-    facts["code"] = f"own {facts['code']['own']['own']}, own_beside {old}"
+    facts["code"] = f"own {facts['code']['own']['own']}, own_sibling {old}"
     made_elsewhere(run, **facts)
     told: list[str] = []
     own.resume(run, note=told.append)
-    assert [text.partition(": code ")[2] for text in told] == [f"own_beside {old} -> own_beside {digest}"] * changed
+    assert [text.partition(": code ")[2] for text in told] == [f"own_sibling {old} -> own_sibling {digest}"] * changed
 
 
 def test_the_users_loss_is_the_same_as_ours_of_that_formula(own: Laboratory) -> None:

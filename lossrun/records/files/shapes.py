@@ -14,8 +14,6 @@ Shape: TypeAlias = Callable[[Any, str], str]
 
 LARGEST: Final = 2**63 - 1
 _SHOWN: Final = 40  # characters of a value in a message
-# {shape: types whose every value fits}. It spares most calls of shapes in a listing of thousands of runs.
-_FITTING: Final[dict[Shape, frozenset[type]]] = {}
 
 
 def whole(at_least: int = 0, at_most: int = LARGEST) -> Shape:
@@ -70,6 +68,14 @@ def truth(value: Any, key: str) -> str:
 def mapping(value: Any, key: str) -> str:
     """Accept a mapping with any content."""
     return "" if isinstance(value, dict) else _not(value, key, "a mapping")
+
+
+# {shape: types whose every value fits}. It spares most calls of shapes in a listing of thousands of runs.
+_FITTING: Final[dict[Shape, frozenset[type]]] = {
+    text: frozenset({str}),
+    truth: frozenset({bool}),
+    mapping: frozenset({dict}),
+}
 
 
 def one_of(*values: Any) -> Shape:
@@ -140,9 +146,6 @@ def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None =
 
 def _fitting(shape: Shape) -> frozenset[type]:
     return _FITTING.get(shape, frozenset())
-
-
-_FITTING.update({text: frozenset({str}), truth: frozenset({bool}), mapping: frozenset({dict})})
 
 
 def _not(value: Any, key: str, expected: str) -> str:
