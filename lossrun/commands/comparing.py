@@ -141,9 +141,12 @@ def compare(
     )
     if sweep is not None:
         from lossrun.analysis.sweeps.result import result_of
-        from lossrun.records.sweep_directory import SweepDirectory
+        from lossrun.records.sweep_directory import SweepDirectory, warnings_about
+        from lossrun.report.layout.console import stderr, warning
 
         result = result_of(SweepDirectory(sweep))
+        for text in warnings_about(SweepDirectory(sweep)):
+            warning(stderr(), text)
         plain = format_ is Format.table and at == "best" and not (any(given.values()) or metric or by)
         if len(result.labels) < 2 and (html is not None or not plain):
             raise UsageError(_nothing_to_compare(sweep, result))

@@ -212,14 +212,16 @@ def run_on_screen(
     from lossrun.analysis.sweeps.result import result_of
     from lossrun.analysis.sweeps.tuning import score_of
     from lossrun.catalog.metric_names import goal
-    from lossrun.records.sweep_directory import read_events
-    from lossrun.report.layout.console import note, stderr, stdout
+    from lossrun.records.sweep_directory import read_events, warnings_about
+    from lossrun.report.layout.console import note, stderr, stdout, warning
     from lossrun.report.sweep import print_sweep
     from lossrun.report.sweep_progress import LiveScores, cells_progress
     from lossrun.sweeping.course import missing, run_sweep
 
     if not quiet:
         note(stderr(), f"sweep {sweep.path}")
+    for text in warnings_about(sweep):
+        warning(stderr(), text)
     metric = read_events(sweep)[0]["metric"]
     best = LiveScores(metric, goal(metric) or "min", partial(score_of, sweep, metric)) if metric else None
     with ExitStack() as during, cells_progress(stderr(), best, hidden=quiet) as (begins, ended):

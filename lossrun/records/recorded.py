@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
 from lossrun.records import checkpoint_headers, formats, history, ledger
-from lossrun.records.files import config_file, strict_json
+from lossrun.records.files import config_file, json_lines, strict_json
 from lossrun.records.files.contents import content, length_of
 from lossrun.records.files.digests import DAMAGED, PrefixDigest, of_text
 from lossrun.records.files.edits import digest, edits
@@ -110,7 +110,7 @@ def load(path: Path) -> RecordedRun:
         history=rows,
         ledger=described.ledger,
         status=status(path, described.ledger),
-        warnings=(*(f"{name} ends in an incomplete line, which is ignored" for name in torn), *described.edited),
+        warnings=(*(f"{name} {json_lines.TORN}" for name in torn), *described.edited),
         edited=described.edited,
         verified=described.verified,
     )

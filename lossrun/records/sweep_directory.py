@@ -202,6 +202,16 @@ def read_events(sweep: SweepDirectory) -> tuple[dict[str, Any], ...]:
     return events
 
 
+def warnings_about(sweep: SweepDirectory) -> tuple[str, ...]:
+    """Return what is not as it should be, although nothing that counts is lost; one sentence each.
+
+    Raises:
+        RunError: If a line of the ledger is damaged.
+    """
+    torn = ledger.read_all(sweep.ledger_path, sweep_formats.EVENTS)[1]
+    return (f"{sweep.ledger_path.name} {json_lines.TORN}",) if torn else ()
+
+
 def begun_runs(sweep: SweepDirectory) -> list[Path]:
     """Return the runs of the cells that have begun, in the order of the plan.
 

@@ -155,6 +155,16 @@ def test_a_cell_is_a_run_by_its_path(lossrun: Run, swept: Path, command: str) ->
     assert lossrun(command, str(swept / "final-0001-mse")).code == 0
 
 
+@pytest.mark.parametrize("command", ["compare", "resume"])
+def test_an_incomplete_last_line_of_the_ledger_is_told(lossrun: Run, swept: Path, command: str) -> None:
+    before = lossrun("compare", str(swept)).out
+    with (swept / "ledger.jsonl").open("a") as file:
+        file.write('{"event": "tun')
+    result = lossrun(command, str(swept))
+    assert "warning: ledger.jsonl ends in an incomplete line, which is ignored" in result.err
+    assert (result.code, result.out) == (0, before)
+
+
 def test_rm_removes_a_sweep_whole_and_gc_leaves_it_alone(lossrun: Run, swept: Path) -> None:
     files = sorted(swept.rglob("*"))
     lossrun("gc", "--yes")

@@ -19,6 +19,7 @@ from lossrun.records.files.digests import with_unix_lines
 # More than one: a single NUL byte is a blank with one bit flipped.
 _NUL: Final = b"\0\0"
 LONGEST_LINE: Final = 1 << 25  # bytes; reading one takes several times its memory
+TORN: Final = "ends in an incomplete line, which is ignored"  # said of a file
 BLOCK_BYTES: Final = 131_072  # read at a time; larger blocks are slower, because each needs new memory
 
 
