@@ -24,7 +24,6 @@ from lossrun.training import saving
 from lossrun.version import __version__
 from tests.sweeping.test_course import losses, made
 
-pytestmark = pytest.mark.slow
 EPOCHS = 6
 
 

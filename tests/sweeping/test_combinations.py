@@ -24,7 +24,6 @@ from tests.sweeping.conftest import BASE, killed
 from tests.sweeping.test_course import losses, made
 
 pytest.importorskip("optuna")
-pytestmark = pytest.mark.slow
 TPE = {"learning_rate": {"log_range": [1e-4, 1]}, "samples": 12, "sampler": "tpe"}
 GROWING = {"learning_rate": {"log_range": [1e-5, 1e-3], "points": 4}, "extend": 1}
 LOSSES = {"loss": ["mse", "mae"]}

@@ -1,4 +1,4 @@
-"""A sweep on a real Ray cluster of four nodes on the loopback of this machine, two of which are killed.
+"""A sweep on a real Ray cluster of three nodes on the loopback of this machine, two of which are killed.
 
 What a node sees of the sweep depends on its current folder: the sweep is in `/proc/self/cwd/begun`. One of the nodes
 that are killed shares the folder with the process that runs the sweep, the others have scratch folders of their own.
@@ -47,26 +47,28 @@ LOOPBACK = """
 import ray._private.services as services
 services.get_node_ip_address = lambda *_, **__: "127.0.0.1"
 """
-# A head without CPUs, and three nodes with a CPU each, and a GPU, as far as Ray knows. The first is in the folder of
-# the sweep. A line that is read kills this one and the second, with their workers at once: they would notice the loss
-# only after a while, and could finish their cells until then.
+# A head and two more nodes, with a CPU each, and a GPU, as far as Ray knows. The first of the two is in the folder of
+# the sweep. A line that is read kills these two, with their workers at once: they would notice the loss only after a
+# while, and could finish their cells until then.
 CLUSTER = f"""
 import os, signal, sys
 from contextlib import suppress
 {LOOPBACK}
 from ray.cluster_utils import Cluster
-there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20)
-os.chdir("/")
-cluster = Cluster(initialize_head=True, head_node_args=dict(include_dashboard=False, num_cpus=0, **there))
+there = dict(node_ip_address="127.0.0.1", object_store_memory=80 * 2**20, num_cpus=1, num_gpus=1)
+head, *others = sys.argv[1:]
+os.chdir(head)
+there["env_vars"] = {{"TMPDIR": head + "/scratch"}}
+cluster = Cluster(initialize_head=True, head_node_args=dict(include_dashboard=False, **there))
 nodes = []
-for folder in sys.argv[1:]:
+for folder in others:
     os.chdir(folder)
     there["env_vars"] = {{"TMPDIR": folder + "/scratch"}}
-    nodes.append(cluster.add_node(num_cpus=1, num_gpus=1, wait=False, **there))
+    nodes.append(cluster.add_node(wait=False, **there))
 cluster.wait_for_nodes()
 print(cluster.address, flush=True)
 for _ in sys.stdin:
-    for node in nodes[:2]:
+    for node in nodes:
         raylet = node.all_processes["raylet"][0].process.pid
         workers = open(f"/proc/{{raylet}}/task/{{raylet}}/children").read().split()
         cluster.remove_node(node, allow_graceful=False)
@@ -101,7 +103,7 @@ def environment(unavailable: Callable[[str], NoReturn]) -> Iterator[dict[str, st
 
 @contextmanager
 def cluster(environment: dict[str, str], folders: Sequence[Path]) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The address of its head, and what kills two nodes. `folders`: the current folders of the nodes."""
+    """The address of its head, and what kills the other nodes. `folders`: the current folders of the nodes."""
     for folder in folders:
         (folder / "scratch").mkdir(parents=True)
     program = [sys.executable, "-c", CLUSTER, *map(str, folders)]
@@ -162,7 +164,7 @@ def test_no_cell_is_lost_with_two_nodes(environment: dict[str, str], tmp_path: P
     asked, killed = tmp_path / "asked.txt", tmp_path / "killed"
     environment |= {"ASKED": str(asked), "KILLED": str(killed), "TMPDIR": str(tmp_path / "scratch")}
     (tmp_path / "c.yaml").write_text(json.dumps(CONFIG))
-    folders = [tmp_path, tmp_path / "node", tmp_path / "other node"]
+    folders = [tmp_path / "head", tmp_path, tmp_path / "node"]
     with cluster(environment, folders) as (address, kill_two_nodes):
         too_much = started(tmp_path, environment, "--ray", address, "--gpus", "2")
         options = ("--ray", address, "--gpus", "0.5", "--runs-dir", "/proc/self/cwd/begun")
@@ -186,7 +188,7 @@ def test_no_cell_is_lost_with_two_nodes(environment: dict[str, str], tmp_path: P
     lines = {tuple(line.split(maxsplit=2)) for line in asked.read_text().splitlines()}
     assert {line[:2] for line in lines} == {("0.5", "0")}
     assert {line[2] for line in lines} == {str(folder / "scratch") for folder in folders}
-    assert not any((folder / "begun").exists() for folder in folders[1:])
+    assert not any((folder / "begun").exists() for folder in (folders[0], folders[2]))
     here = made(from_mapping(dict[str, Any](CONFIG), tmp_path), tmp_path / "here")
     run_sweep(here, data_dir=tmp_path, jobs=1)
     assert losses(sweep) == losses(here)
