@@ -18,9 +18,11 @@ from lossrun.report.plots.sensitivity_plot import print_curves
 @contextmanager
 def search_progress(console: Console, *, hidden: bool) -> Iterator[Callable[[int, int], object]]:
     """Show on a terminal how many rates were tried; nothing in a pipe."""
+    if hidden or not console.is_terminal:
+        yield lambda done, steps: None
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    live = console.is_terminal and not hidden
-    with Progress(*columns, console=console, transient=True, disable=not live) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("trying learning rates")
         yield lambda done, steps: progress.update(task, description=f"{done} rates tried, now for {steps} steps each")
 

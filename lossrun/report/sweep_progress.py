@@ -1,7 +1,7 @@
 """Show a sweep while it runs: how many cells have ended and how, the time left, and the best of each pair so far."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 from rich.console import Console, RenderableType
@@ -72,8 +72,10 @@ def cells_progress(
         TextColumn("{task.fields[counts]}"),
         TimeRemainingColumn(),
     )
-    with _Bar(*columns, console=console, transient=True, disable=not live) as progress:
-        progress.best = best
+    progress = _Bar(*columns, console=console, transient=True, disable=not live)
+    progress.best = best
+    # Where nothing is live it is not begun: older releases of rich print an empty line at its end.
+    with progress if live else nullcontext():
         bar: Any = None
         counts: dict[str, int] = {}
 
