@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -94,7 +95,8 @@ def submit(tmp_path: Path) -> Submit:
         (folder / name).chmod(0o755)
 
     def start(script: str, *words: str, **variables: str) -> Job:
-        path = tmp_path / "job.sbatch"
+        # Each job has a copy of its own: bash reads a script while it runs.
+        path = Path(tempfile.mkstemp(".sbatch", dir=tmp_path)[1])
         path.write_text(script)
         log = tmp_path / "calls.txt"
         environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "LOG": str(log), **given(script)}
