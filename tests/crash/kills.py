@@ -1,14 +1,14 @@
 """SIGKILL at random times until a run is done: it equals the whole one, and never loses more than one interval."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 
 from lossrun.errors import CheckpointError
 from lossrun.records import checkpoints
 from tests.crash.commands import RESUME, TRAIN, difference, new_folder, only_run, reference
-from tests.crash.forks import Forks, forks
+from tests.crash.forks import Forks, Started, forks
 from tests.crash.outcomes import Outcome, count_of
 
 RUNS = 200
@@ -22,30 +22,45 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
         for number in range(count_of(RUNS, share)):
             place = folder / str(number)
             draw = Random(f"{seed} {number}")
-            kills, problem = killed_until_done(server, new_folder(place), draw)
+            kills, problem = run_killed_until_done(server, new_folder(place), draw)
             yield Outcome(f"run {number}, killed {kills} times", problem or difference(whole, place))
 
 
-def killed_until_done(server: Forks, place: Path, draw: Random) -> tuple[int, str]:
-    """Return how often the run was killed, and what was wrong on the way."""
-    steps = place / "steps"
+def killed_until_done(
+    start: Callable[[], Started], draw: Random, problem: Callable[[], str] = lambda: "", most: int = MOST_KILLS
+) -> tuple[int, str]:
+    """Return how often a command was killed, and what was wrong on the way.
+
+    Args:
+        start: Starts the command, or the one that continues it.
+        problem: Says what is wrong after a kill.
+        most: How often it is killed at most.
+    """
     longest = 1.0
-    for kills in range(MOST_KILLS):
-        begun = only_run(place) is not None
-        steps.write_bytes(b"")
-        watched = {"prepare": "tests.crash.stopping:count_steps", "log": str(steps)}
-        started = server.start(RESUME if begun else TRAIN, place, **watched)
-        start = time.monotonic()
-        if kills < MOST_KILLS - 1:
+    for kills in range(most):
+        started, begun = start(), time.monotonic()
+        if kills < most - 1:
             wait_for(started.pid, draw.uniform(0, longest))
             started.kill()
         done = started.done()
         if done.code != -9:
             return kills, done.problem(0)
-        longest = max(longest, 1.5 * (time.monotonic() - start))
-        if problem := lost(place, int(steps.read_bytes() or b"0")):
-            return kills, problem
-    return MOST_KILLS, "it never ended"
+        longest = max(longest, 1.5 * (time.monotonic() - begun))
+        if found := problem():
+            return kills, found
+    return most, "it never ended"
+
+
+def run_killed_until_done(server: Forks, place: Path, draw: Random) -> tuple[int, str]:
+    """Train in a folder, and check after every kill that no more than one interval is lost."""
+    steps = place / "steps"
+    watched = {"prepare": "tests.crash.stopping:count_steps", "log": str(steps)}
+
+    def start() -> Started:
+        steps.write_bytes(b"")
+        return server.start(RESUME if only_run(place) is not None else TRAIN, place, **watched)
+
+    return killed_until_done(start, draw, lambda: lost(place, int(steps.read_bytes() or b"0")))
 
 
 def wait_for(pid: int, seconds: float) -> None:

@@ -1,6 +1,5 @@
 """SIGKILL at random times until a sweep is done: plan, scores and final runs are those of the whole one."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -10,8 +9,8 @@ from lossrun.errors import LossrunError
 from lossrun.records.files import config_file
 from lossrun.records.recorded import load
 from lossrun.records.sweep_directory import SweepDirectory, all_sweeps, read_events, read_plan
-from tests.crash.forks import Forks, forks
-from tests.crash.kills import wait_for
+from tests.crash.forks import Forks, Started, forks
+from tests.crash.kills import killed_until_done
 from tests.crash.outcomes import Outcome, count_of
 
 SWEEPS = 60
@@ -53,7 +52,7 @@ def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
                     continue
                 whole[name] = contents(place)
             place = new_folder(folder / str(number), name)
-            kills, problem = killed_until_done(server, place, Random(f"{seed} {number}"))
+            kills, problem = sweep_killed_until_done(server, place, Random(f"{seed} {number}"))
             if not problem and contents(place) != whole[name]:
                 problem = "other plans or scores than the whole sweep"
             yield Outcome(f"{name}, sweep {number}, killed {kills} times", problem)
@@ -66,21 +65,14 @@ def new_folder(place: Path, name: str) -> Path:
     return place
 
 
-def killed_until_done(server: Forks, place: Path, draw: Random) -> tuple[int, str]:
-    """Return how often the sweep was killed, and what was wrong on the way."""
-    longest = 1.0
-    for kills in range(MOST_KILLS):
+def sweep_killed_until_done(server: Forks, place: Path, draw: Random) -> tuple[int, str]:
+    """Run the sweep in a folder."""
+
+    def start() -> Started:
         begun = bool(all_sweeps(place / "runs"))
-        started = server.start(("resume", "last", "--jobs", "1", "--quiet") if begun else SWEEP, place, **INLINE)
-        start = time.monotonic()
-        if kills < MOST_KILLS - 1:
-            wait_for(started.pid, draw.uniform(0, longest))
-            started.kill()
-        done = started.done()
-        if done.code != -9:
-            return kills, done.problem(0)
-        longest = max(longest, 1.5 * (time.monotonic() - start))
-    return MOST_KILLS, "it never ended"
+        return server.start(("resume", "last", "--jobs", "1", "--quiet") if begun else SWEEP, place, **INLINE)
+
+    return killed_until_done(start, draw, most=MOST_KILLS)
 
 
 def contents(place: Path) -> Any:
