@@ -9,10 +9,11 @@ from typing import Final
 from lossrun import data as datasets
 from lossrun.catalog import DataFacts
 from lossrun.config import Config, SourcedConfig, resolve
-from lossrun.config.resolve import ignored_label, loss_declaration
+from lossrun.config.resolve import ignored_label, loss_declaration, loss_tasks
 from lossrun.config.source import ConfigSource
 from lossrun.data import Data, known_facts
 from lossrun.data.samples.splits import Resample
+from lossrun.data.samples.task import LossTasks
 from lossrun.errors import ConfigError, DataError, UsageError, memory_told
 from lossrun.lint.check import LintWarning, check, check_splits
 from lossrun.lint.size import too_large
@@ -126,6 +127,7 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Exp
             seed=seed,
             resample=resample(config, seed),
             ignored=ignored,
+            loss=LossTasks(*loss_tasks(config)),
             precision=reading.config.precision,
             most=most,
         )
@@ -177,7 +179,7 @@ def _known_facts(config: Config) -> DataFacts | None:
     parameters = dict(config.dataset.parameters)
     if config.folds:
         parameters["test"] = 1 / (config.folds_in_all or 1)
-    return known_facts(config.dataset.name, parameters, ignored_label(config.loss))
+    return known_facts(config.dataset.name, parameters, ignored_label(config.loss), LossTasks(*loss_tasks(config)))
 
 
 def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bool:
@@ -186,7 +188,9 @@ def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bo
     def origin(one: SourcedConfig, folder: Path) -> tuple[object, ...]:
         config = one.config
         split = (config.seeds, config.splits, config.folds) if _has_own_splits(config) else ()
-        return config.dataset, split, ignored_label(config.loss), config.precision, one.directory, folder
+        # Where no task is stated, the loss may decide how the targets are read.
+        tasks = None if config.dataset.parameters.get("task") else loss_tasks(config)
+        return config.dataset, split, ignored_label(config.loss), tasks, config.precision, one.directory, folder
 
     return origin(reading, data_dir) == origin(loaded.reading, loaded.data_dir)
 

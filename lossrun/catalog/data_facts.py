@@ -95,6 +95,7 @@ class DataFacts:
         repeated: For each held-out part, the number of samples that are training samples too, if there are too many
             for chance.
         sorted_classes: Whether the training samples come class by class.
+        task_decided: Whether the loss decided on the task, because the config and the data leave it open.
         brought: Those of "validation" and "test" that the data brought; the others are drawn from the training part.
     """
 
@@ -122,6 +123,7 @@ class DataFacts:
     repeated: Mapping[str, int] = field(default_factory=dict, compare=False)
     sorted_classes: bool = field(default=False, compare=False)
     brought: tuple[str, ...] = ()
+    task_decided: bool = field(default=False, compare=False)
 
     def label_of(self, place: int) -> str:
         """Return the label of a class as in the data; its index if classes have no names."""

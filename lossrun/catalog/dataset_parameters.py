@@ -58,7 +58,7 @@ TASK: Final = Parameter(
     "task",
     Literal["regression", "binary", "multiclass", "multilabel"] | None,
     None,
-    "kind of targets; left out: derived from the targets, if they are unambiguous",
+    "kind of targets; left out: derived from the targets, and from the loss if they are ambiguous",
 )
 SPLITS: Final[tuple[Key, ...]] = (VALIDATION, TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)
 OFFICIAL_SPLITS: Final[tuple[Key, ...]] = (VALIDATION, OFFICIAL_TEST, SPLIT_SEED, STANDARDIZE, CORRUPT)

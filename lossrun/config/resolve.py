@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final, Literal
 
 from lossrun.catalog import DataFacts, get
-from lossrun.catalog.declaration import Loss, Prediction
+from lossrun.catalog.declaration import Loss, Prediction, Task
 from lossrun.catalog.metric_names import bare, goal
 from lossrun.config.config import Choice, Config
 from lossrun.errors import UsageError
@@ -19,6 +19,8 @@ _FORMS: Final = {
     "log_softmax": "log_probabilities",
 }
 
+_SQUASHED: Final = ("sigmoid", "softmax", "log_softmax")
+
 
 def resolve(config: Config, facts: DataFacts) -> Config:
     """Return the config with every `auto` that does not depend on the machine replaced, for these data."""
@@ -30,6 +32,7 @@ def resolve(config: Config, facts: DataFacts) -> Config:
     return replace(
         config,
         name=config.run_name,
+        dataset=config.dataset.replace(task=facts.task) if _leaves_open(config.dataset, facts) else config.dataset,
         model=config.model.replace(output=output),
         loss=loss,
         schedule=_watching(config.schedule, watched),
@@ -89,6 +92,22 @@ def loss_declaration(loss: Choice) -> Loss | None:
     declared = get("loss", loss.name)
     assert isinstance(declared, Loss)
     return declared
+
+
+def loss_tasks(config: Config) -> tuple[tuple[Task, ...], str]:
+    """Return the tasks that are possible for the loss, the usual one first, and what says so, as in a config.
+
+    A model whose outputs are probabilities is for classes, if its loss is for any task. All is possible for the user's
+    own loss: ().
+    """
+    declared = loss_declaration(config.loss)
+    if declared is None:
+        return (), ""
+    said, output = f"loss: {declared.name}", str(config.model["output"])
+    if output in _SQUASHED and "regression" in declared.tasks[:1] and len(declared.tasks) > 1:
+        classes = tuple(task for task in declared.tasks if task != "regression")
+        return classes, f"{said} with model.output: {output}"
+    return declared.tasks, said
 
 
 def ignored_label(loss: Choice) -> str | float | None:
@@ -153,6 +172,11 @@ def watched_names(config: Config) -> frozenset[str]:
     watched = [config.best.metric, config.early_stopping.metric if config.early_stopping else ""]
     watched.append(str(config.schedule.parameters.get("metric", "")))
     return frozenset({bare(metric) for metric in watched} | {config.compare_on or ""}) - {""}
+
+
+def _leaves_open(dataset: Choice, facts: DataFacts) -> bool:
+    """Return whether the config states no task and the loss decided on it, so that the config may state it now."""
+    return facts.task_decided and "task" in dataset.parameters and dataset["task"] is None
 
 
 def _chosen(group: Any, watched: str) -> Any:

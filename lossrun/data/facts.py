@@ -10,17 +10,20 @@ from lossrun.catalog.data_facts import DataFacts
 from lossrun.catalog.declaration import DatasetDeclaration
 from lossrun.data.load import without_void
 from lossrun.data.samples.splits import drawn_sizes
+from lossrun.data.samples.task import ANY_LOSS, LossTasks
 from lossrun.data.sources import shapes
 from lossrun.data.sources.reading import read
 from lossrun.data.sources.request import DataRequest
 from lossrun.data.sources.shapes import DataShape
 
 
-def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float | None = None) -> DataFacts | None:
+def known_facts(
+    name: str, parameters: Mapping[str, Any], ignored: str | float | None = None, loss: LossTasks = ANY_LOSS
+) -> DataFacts | None:
     """Return the facts that `load` would give, without target_range; None for files and for a user's own dataset.
 
     Args:
-        name, parameters, ignored: As in `load`.
+        name, parameters, ignored, loss: As in `load`.
 
     Raises:
         DataError: For sizes or shapes that no data can have.
@@ -37,7 +40,7 @@ def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float |
     else:
         # It needs no file and no download, so reading it is the fastest way to know its shape.
         nowhere = Path()
-        source, void = without_void(read(DataRequest(name, parameters, nowhere, nowhere, ignored)))
+        source, void = without_void(read(DataRequest(name, parameters, nowhere, nowhere, ignored, loss)))
         shape = DataShape(
             source.task,
             source.train.inputs.shape[1:],
@@ -46,6 +49,7 @@ def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float |
             source.classes,
             numbered=source.numbered,
             void=void,
+            task_decided=source.task_decided,
         )
     test, validation = drawn_sizes(parameters, shape.samples, own_test=shape.test > 0)
     return DataFacts(
@@ -58,5 +62,6 @@ def known_facts(name: str, parameters: Mapping[str, Any], ignored: str | float |
         classes=shape.classes,
         numbered=shape.numbered,
         void=shape.void,
+        task_decided=shape.task_decided,
         brought=("test",) if shape.test and not test else (),
     )

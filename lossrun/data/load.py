@@ -19,6 +19,7 @@ from lossrun.data.samples.sample_weights import weight_notes
 from lossrun.data.samples.splits import Resample
 from lossrun.data.samples.target_scale import target_scale
 from lossrun.data.samples.targets import VOID
+from lossrun.data.samples.task import ANY_LOSS, LossTasks
 from lossrun.data.sources.images import IMAGE_SETS
 from lossrun.data.sources.reading import read
 from lossrun.data.sources.request import DataRequest
@@ -37,6 +38,7 @@ def load(
     resample: Resample | None = None,
     precision: str = "float32",
     ignored: str | float | None = None,
+    loss: LossTasks = ANY_LOSS,
     most: int | None = None,
 ) -> Data:
     """Read, split, fill, corrupt, check, scale and hash a dataset, in this order.
@@ -50,13 +52,14 @@ def load(
         resample: Which of several splits or folds.
         precision: The precision of the model, in which different numbers may become equal.
         ignored: The label whose samples the loss ignores; they are left out if it is not a class.
+        loss: The tasks that are possible for the loss, which decides where the config and the targets do not.
         most: How many samples to train on at most, so that all splits train on as many; the others are left out.
 
     Raises:
         DataError: If the data are missing, damaged, or do not fit the parameters.
         UsageError: If a `module:attribute` cannot be loaded.
     """
-    source, void = without_void(read(DataRequest(name, parameters, config_dir, data_dir, ignored)))
+    source, void = without_void(read(DataRequest(name, parameters, config_dir, data_dir, ignored, loss)))
     # The split changes the order of the training arrays.
     notes = [*source.notes, *repeated_notes(source, [part for part in HELD_OUT if parameters[part]])]
     split_seed = seed if parameters["split_seed"] == "seed" else parameters["split_seed"]
@@ -129,6 +132,7 @@ def load(
         input_scale=input_scale(train.inputs, input_scaling, source.columns),
         repeated=repeated_samples(train, {name: part for name, part in parts.items() if name != "train"}),
         done=tuple(done),
+        task_decided=source.task_decided,
     )
 
 

@@ -240,6 +240,7 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
     """Check the first cell of each pair against its data; the metric that tunes, None for a plain grid."""
     problems: dict[str, None] = {}
     metrics: dict[str, None] = {}
+    tasks: dict[str, str] = {}
     repeats, seeds = space.tuning.repeats if space.tuning else 1, len(reading.config.seeds)
     if repeats not in (1, seeds, reading.config.resampling):
         text = f"each of {repeats} tunings is for one final seed, and there {'is' if seeds == 1 else 'are'} {seeds}"
@@ -252,6 +253,8 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
             named = (one if one.startswith("--over ") else f"{pair[0].label}: {one}" for one in error.problems)
             problems.update(dict.fromkeys(named))
             continue
+        if experiment.facts.task_decided:
+            tasks.setdefault(experiment.facts.task, experiment.config.loss.name)
         if space.tuning is None:
             continue
         if not experiment.facts.validation:
@@ -264,6 +267,10 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
             problems[reading.source.problem(("sweep", "tune", "metric"), problem).text] = None
     if problems:
         raise ConfigError(list(problems))
+    if len(tasks) > 1:
+        read_as = ", ".join(f"{task} for {label}" for task, label in tasks.items())
+        text = f"the losses read these targets differently, so no score compares them: {read_as}; set dataset.task"
+        raise ConfigError([reading.source.problem(("dataset",), text).text])
     if len(metrics) > 1:
         text = (
             f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep each alone"

@@ -134,6 +134,7 @@ class Data:
         surplus: The samples left out of the training part because another split has fewer.
         input_scale: The scale of the inputs for the model.
         repeated: As in `DataFacts`.
+        task_decided: As in `DataFacts`.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Data:
     input_scale: InputScale | None = None
     repeated: Mapping[str, int] = field(default_factory=dict)
     done: tuple[str, ...] = ()
+    task_decided: bool = False
 
     def _names_of_columns(self) -> tuple[str, ...]:
         """Return what the file calls several target columns that are a class or a label each."""
@@ -203,6 +205,7 @@ class Data:
             unvaried=tuple(name for name, targets in counted.items() if regression and _is_unvaried(targets)),
             exclusive=self.task == "multilabel" and bool((self.train.targets.sum(axis=1) == 1).all()),
             repeated=self.repeated,
+            task_decided=self.task_decided,
             sorted_classes=self.task in ("binary", "multiclass") and comes_class_by_class(self.train.targets),
         )
 
@@ -276,6 +279,7 @@ class UnsplitData:
         weighted_by: What the weights of the samples are called; "" without weights.
         fill_missing: Whether NaN among the inputs means a missing number, to be replaced by the training mean.
         done: As in `Data`.
+        task_decided: As in `DataFacts`.
     """
 
     task: Task
@@ -294,3 +298,4 @@ class UnsplitData:
     fill_missing: bool = False
     notes: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
+    task_decided: bool = False

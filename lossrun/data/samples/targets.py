@@ -1,4 +1,4 @@
-"""Find the task of raw targets, and encode the targets for that task."""
+"""Encode raw targets for their task."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -10,6 +10,7 @@ import numpy as np
 from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.declaration import Task
 from lossrun.data.samples.dataset import Part, UnsplitData
+from lossrun.data.samples.task import ANY_LOSS, FEW_ROWS, LossTasks, is_whole, is_zero_one, task_of
 from lossrun.data.tables.cells import PLAIN, CellForm
 from lossrun.data.tables.column_notes import written_alike
 from lossrun.data.tables.disguises import disguised
@@ -20,8 +21,6 @@ from lossrun.errors import DataError
 SHOWN: Final = 8
 # Returns what messages call a row of the targets, or its cell in a column.
 At: TypeAlias = Callable[..., str]
-# With so few rows, even classes may all be different, as in a first try.
-FEW_ROWS: Final = 20
 # A label that is ignored and belongs to no class.
 VOID: Final = -1
 
@@ -35,6 +34,7 @@ class Encoded:
         size: The number of classes for multiclass, otherwise of columns.
         numbered: As in `Data`.
         guessed_from: The first word, if the config does not say that words are classes.
+        decided_by: The loss, as in a config, if it decided on the task.
     """
 
     task: Task
@@ -44,9 +44,13 @@ class Encoded:
     notes: tuple[str, ...] = ()
     numbered: bool = True
     guessed_from: str | None = None
+    decided_by: str = ""
 
-    def samples(self, parts: Mapping[str, Part], notes: Iterable[str] = (), **rest: Any) -> UnsplitData:
+    def samples(
+        self, parts: Mapping[str, Part], notes: Iterable[str] = (), done: Iterable[str] = (), **rest: Any
+    ) -> UnsplitData:
         """Return the encoded parts as one dataset; `rest` are further attributes of `UnsplitData`."""
+        decided = [f"dataset.task: {self.task} follows from {self.decided_by}"] if self.decided_by else []
         return UnsplitData(
             task=self.task,
             train=parts["train"],
@@ -56,7 +60,9 @@ class Encoded:
             classes=self.classes,
             numbered=self.numbered,
             guessed_from=self.guessed_from,
+            task_decided=bool(self.decided_by),
             notes=(*notes, *self.notes),
+            done=(*done, *decided),
             **rest,
         )
 
@@ -69,11 +75,13 @@ def encode(
     cell: Cell | None = None,
     form: CellForm = PLAIN,
     ignored: str | float | None = None,
+    loss: LossTasks = ANY_LOSS,
 ) -> Encoded:
     """Encode targets, (N,) or (N, K), numbers or words, for a task; without a task it is inferred.
 
     Words are classes (two: binary, more: multiclass). Numbers are a regression if one has a fraction or none is
-    repeated; several columns of 0 and 1 are multilabel. Other integers may be classes or amounts, and are refused.
+    repeated; several columns of 0 and 1 are multilabel. The loss decides where only one reading fits it. Other integers
+    may be classes or amounts, and are refused.
 
     Args:
         raw: The targets.
@@ -84,6 +92,7 @@ def encode(
         cell: Returns what messages call a single value.
         form: How words that may be numbers are written.
         ignored: A label of exclusive classes whose samples do not count; see `void`.
+        loss: The tasks that are possible for the loss.
 
     Raises:
         DataError: With the place of the first wrong value.
@@ -102,9 +111,25 @@ def encode(
     numbers = columns if words else as_numbers(columns, lambda index: at(*index))
     if words:
         _ask(columns, task, at, form)
-    is_guessed = task is None and not classes
-    if task is None:
-        task = _inferred(columns, words, where, classes)
+    if task is not None:
+        return _of_task(columns, numbers, task, words, where, classes, at, ignored)
+    inferred, decides = _inferred(columns, words, where, classes, loss)
+    encoded = _of_task(columns, numbers, inferred, words, where, classes, at, ignored)
+    first = str(columns[0, 0]) if words and not classes else None
+    return replace(encoded, guessed_from=first, decided_by=loss.loss if decides else "")
+
+
+def _of_task(
+    columns: np.ndarray,
+    numbers: np.ndarray,
+    task: Task,
+    words: bool,
+    where: str,
+    classes: tuple[str, ...],
+    at: At,
+    ignored: str | float | None,
+) -> Encoded:
+    """Encode the columns, (N, K), for a task; `numbers` are the same columns as float64, unless they are words."""
     if task == "regression":
         if words:
             raise DataError(f"{where}: holds words such as {str(columns[0, 0])!r}; a regression needs numbers")
@@ -124,15 +149,14 @@ def encode(
     column = columns[:, 0]
     left_out = void(column, classes, ignored) if task == "multiclass" else np.zeros(len(column), bool)
     if not left_out.any():
-        encoded = _classes(column, task, words, where, classes, at)
-        return replace(encoded, guessed_from=str(column[0])) if words and is_guessed else encoded
+        return _classes(column, task, words, where, classes, at)
     rows = np.flatnonzero(~left_out)
     if not len(rows):
         raise DataError(f"{where}: every sample has the ignored label {ignored}; expected some with other labels")
     encoded = _classes(column[rows], task, words, where, classes, lambda row, *more: at(int(rows[row]), *more))
     targets = np.full(len(column), VOID, np.int64)
     targets[rows] = encoded.targets
-    return replace(encoded, targets=targets, guessed_from=str(column[0]) if words and is_guessed else None)
+    return replace(encoded, targets=targets)
 
 
 def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | None) -> np.ndarray:
@@ -154,7 +178,7 @@ def void(column: np.ndarray, classes: tuple[str, ...], ignored: str | float | No
     if classes:
         return nothing if number in range(len(classes)) else same
     others = np.unique(column[~same])
-    if not len(others) or others[0] < 0 or others[-1] > 2 * len(others) or not _is_whole(others):
+    if not len(others) or others[0] < 0 or others[-1] > 2 * len(others) or not is_whole(others):
         return nothing
     return same if number < 0 or number > others[-1] + 1 else nothing
 
@@ -177,16 +201,16 @@ def _ask(columns: np.ndarray, task: Task | None, at: At, form: CellForm) -> None
             raise DataError(f"{at(found.place, column)}: {found.cell!r}: {found.disguise.looks_like}; {fix}")
 
 
-def _inferred(columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...]) -> Task:
-    if columns.shape[1] > 1:
-        if words:
-            raise DataError(f"{where}: several columns of words; expected one, or columns of numbers")
-        return "multilabel" if _is_zero_one(columns) else "regression"
+def _inferred(
+    columns: np.ndarray, words: bool, where: str, classes: tuple[str, ...], loss: LossTasks
+) -> tuple[Task, bool]:
+    """Return the task of targets for which the config states none, and whether the loss decided."""
+    if columns.shape[1] > 1 and words:
+        raise DataError(f"{where}: several columns of words; expected one, or columns of numbers")
+    found, decides = task_of(columns, words, len(classes), loss)
+    if found is not None:
+        return found, decides
     distinct = np.unique(columns)
-    if words or classes or columns.dtype.kind == "b":
-        return "binary" if (len(classes) or len(distinct)) == 2 else "multiclass"
-    if not _is_whole(columns) or len(distinct) == len(columns) > 1:
-        return "regression"
     task = "binary" if len(distinct) == 2 else "multiclass"
     raise DataError(
         f"{where}: whole numbers ({', '.join(_names(distinct[:3]))}{', ...' if len(distinct) > 3 else ''}) could be "
@@ -199,7 +223,7 @@ def _multilabel(columns: np.ndarray, words: bool, where: str, classes: tuple[str
         raise DataError(
             f"{where}: holds words such as {str(columns[0, 0])!r}; multilabel targets are columns of 0 and 1"
         )
-    if not _is_zero_one(columns):
+    if not is_zero_one(columns):
         row, column = np.argwhere((columns != 0) & (columns != 1))[0].tolist()
         raise DataError(f"{at(row, column)}: {columns[row, column]:g}; multilabel targets are columns of 0 and 1")
     if columns.shape[1] == 1:
@@ -229,7 +253,7 @@ def _one_hot(columns: np.ndarray, words: bool, where: str, classes: tuple[str, .
 
 
 def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: tuple[str, ...], at: At) -> Encoded:
-    if not words and not _is_whole(column):
+    if not words and not is_whole(column):
         row = int((column != np.floor(column)).argmax())
         raise DataError(f"{at(row)}: {column[row]:g} is not a class; a {task} task needs whole numbers or words")
     if classes:
@@ -278,11 +302,3 @@ def _names(distinct: np.ndarray) -> tuple[str, ...]:
     if distinct.dtype.kind == "U":
         return tuple(distinct.tolist())
     return tuple(str(int(value)) if value == int(value) else str(value) for value in distinct.tolist())
-
-
-def _is_whole(values: np.ndarray) -> bool:
-    return values.dtype.kind != "f" or bool((values == np.floor(values)).all())
-
-
-def _is_zero_one(values: np.ndarray) -> bool:
-    return bool(((values == 0) | (values == 1)).all())

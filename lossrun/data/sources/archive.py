@@ -12,6 +12,7 @@ from lossrun.data.samples.dataset import Part, Scaling, SplitColumn, UnsplitData
 from lossrun.data.samples.sample_weights import as_weights
 from lossrun.data.samples.scaling import lost_notes
 from lossrun.data.samples.targets import encode
+from lossrun.data.samples.task import ANY_LOSS, LossTasks
 from lossrun.data.sources.array_names import ArrayNames, chosen_arrays, unread_note, weights_as_inputs_note
 from lossrun.data.sources.npz_file import opened, read_arrays
 from lossrun.data.sources.separate_parts import part_files
@@ -41,7 +42,12 @@ class _Block:
         return indexed(f"{self.path}: {', '.join(names)}")(index[:1])
 
 
-def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> UnsplitData:
+def read_npz(
+    parameters: Mapping[str, Any],
+    config_dir: Path,
+    ignored: str | float | None = None,
+    loss: LossTasks = ANY_LOSS,
+) -> UnsplitData:
     """Read arrays of the file at `path`, or of a split that names files.
 
     These are `inputs` (by default all others; several are joined as columns), `target` and `weight`, or x_train,
@@ -49,7 +55,7 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
     (N,), (N, D), (N, H, W), (N, C, H, W) or (N, H, W, C); uint8 means pixels.
 
     Args:
-        ignored: See `targets.encode`.
+        ignored, loss: See `targets.encode`.
 
     Raises:
         DataError: For anything that does not fit.
@@ -71,7 +77,9 @@ def read_npz(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
         return block.target_cell((index[0] - (int(ends[place - 1]) if place else 0), *index[1:]))
 
     where = f"dataset.target: {', '.join(train.names.targets)} of {train.path}"
-    encoded = encode(np.concatenate(list(raw.values())), parameters["task"], where, cell=cell, ignored=ignored)
+    encoded = encode(
+        np.concatenate(list(raw.values())), parameters["task"], where, cell=cell, ignored=ignored, loss=loss
+    )
     parts = {
         part: Part(inputs[part], targets, np.arange(len(targets)), _weights(blocks[part]))
         for part, targets in zip(blocks, np.split(encoded.targets, ends[:-1]), strict=True)

@@ -12,6 +12,7 @@ from lossrun.data.samples.dataset import Dataset, Part, Scaling, UnsplitData
 from lossrun.data.samples.sample_weights import as_weights
 from lossrun.data.samples.scaling import lost_notes
 from lossrun.data.samples.targets import encode
+from lossrun.data.samples.task import ANY_LOSS, LossTasks
 from lossrun.data.tables.inputs import Cell, as_array, as_inputs, indexed, significant_bits
 from lossrun.errors import DataError
 from lossrun.plugins.calling import users_code
@@ -20,11 +21,13 @@ from lossrun.plugins.loading import check_arguments, load_plugin
 WHAT: Final = ("inputs", "targets")
 
 
-def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = None) -> UnsplitData:
+def read_inline(
+    parameters: Mapping[str, Any], ignored: str | float | None = None, loss: LossTasks = ANY_LOSS
+) -> UnsplitData:
     """Return the points written in the config.
 
     Args:
-        ignored: See `targets.encode`.
+        ignored, loss: See `targets.encode`.
 
     Raises:
         DataError: For anything but a table of finite numbers with a target for each row, or for targets that do not fit
@@ -37,23 +40,22 @@ def read_inline(parameters: Mapping[str, Any], ignored: str | float | None = Non
     )
     _check_rows(points, values, at_targets if len(points) else at_inputs)
     inputs = as_inputs(points, at_inputs, _config_place(at_inputs))
-    encoded = encode(values, parameters["task"], at_targets, cell=_config_place(at_targets), ignored=ignored)
+    encoded = encode(values, parameters["task"], at_targets, cell=_config_place(at_targets), ignored=ignored, loss=loss)
     weights, at_weights = parameters.get("weights"), "dataset.weights"
     if weights is not None:
         weights = as_weights(weights, at_weights, len(inputs), lambda row: f"{at_weights}[{row}]")
-    return UnsplitData(
-        task=encoded.task,
-        train=Part(inputs, encoded.targets, np.arange(len(inputs)), weights),
+    return encoded.samples(
+        {"train": Part(inputs, encoded.targets, np.arange(len(inputs)), weights)},
         weighted_by="" if weights is None else at_weights,
-        numbered=encoded.numbered,
-        target_size=encoded.size,
-        classes=encoded.classes,
-        notes=encoded.notes,
     )
 
 
 def read_user_dataset(
-    name: str, parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None
+    name: str,
+    parameters: Mapping[str, Any],
+    config_dir: Path,
+    ignored: str | float | None = None,
+    loss: LossTasks = ANY_LOSS,
 ) -> UnsplitData:
     """Call the function `module:attribute` with the parameters that lossrun does not use itself.
 
@@ -69,7 +71,7 @@ def read_user_dataset(
         raise DataError(
             f"dataset {name} returned a {type(dataset).__name__}; expected lossrun.Dataset(train=(inputs, targets))"
         )
-    return from_dataset(dataset, name, ignored)
+    return from_dataset(dataset, name, ignored, loss)
 
 
 def own_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,11 +79,13 @@ def own_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in parameters.items() if key not in COMMON_KEYS}
 
 
-def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None) -> UnsplitData:
+def from_dataset(
+    dataset: Dataset, name: str, ignored: str | float | None = None, loss: LossTasks = ANY_LOSS
+) -> UnsplitData:
     """Check and encode a user's arrays; all parts together decide on the classes.
 
     Args:
-        ignored: See `targets.encode`.
+        ignored, loss: See `targets.encode`.
 
     Raises:
         DataError: For what cannot be trained on, with part and place.
@@ -106,7 +110,7 @@ def from_dataset(dataset: Dataset, name: str, ignored: str | float | None = None
         return indexed(f"{name}, {part} targets")((index[0] - starts[part], *index[1:]))
 
     targets = np.concatenate([targets for _, targets in pairs.values()])
-    encoded = encode(targets, task, f"{name}, targets", classes, cell, ignored=ignored)
+    encoded = encode(targets, task, f"{name}, targets", classes, cell, ignored=ignored, loss=loss)
     parts = {
         part: Part(inputs, block, np.arange(len(inputs)), weights[part])
         for (part, (inputs, _)), block in zip(pairs.items(), np.split(encoded.targets, ends[:-1]), strict=True)

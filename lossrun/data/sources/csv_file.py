@@ -11,6 +11,7 @@ from lossrun.data.samples.dataset import Part, UnsplitData
 from lossrun.data.samples.given_split import split_column
 from lossrun.data.samples.sample_weights import EXPECTED, as_weights
 from lossrun.data.samples.targets import Encoded, are_nearly_all_different, encode
+from lossrun.data.samples.task import ANY_LOSS, LossTasks
 from lossrun.data.sources.separate_parts import part_files
 from lossrun.data.tables.cells import CellForm
 from lossrun.data.tables.column_notes import input_notes, missing_words, written_alike
@@ -26,14 +27,19 @@ from lossrun.errors import DataError
 MAX_CATEGORIES: Final = 1000
 
 
-def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | float | None = None) -> UnsplitData:
+def read_csv(
+    parameters: Mapping[str, Any],
+    config_dir: Path,
+    ignored: str | float | None = None,
+    loss: LossTasks = ANY_LOSS,
+) -> UnsplitData:
     """Read the table at `path`, and the other files of a split that names files.
 
     Inputs have shape (N, columns), targets depend on the task, ids are rows of the file, from 0. With missing: mean,
     NaN is left among the inputs, to be filled once the training part is known; rows without a target are dropped.
 
     Args:
-        ignored: See `targets.encode`.
+        ignored, loss: See `targets.encode`.
 
     Raises:
         DataError: For anything that does not fit.
@@ -76,7 +82,7 @@ def read_csv(parameters: Mapping[str, Any], config_dir: Path, ignored: str | flo
     given = split_column(parameters, table, splits, keeps["train"]) if splits else None
     if given and given.by == "groups":
         notes += written_alike(map(str, given.values.tolist()), f"groups in column {given.name}")
-    encoded = _encoded(tables, keeps, targets, parameters["task"], ignored)
+    encoded = _encoded(tables, keeps, targets, parameters["task"], ignored, loss)
     ends = np.cumsum([keep.sum() for keep in keeps.values()])
     parts = {
         part: Part(
@@ -206,6 +212,7 @@ def _encoded(
     targets: Sequence[str],
     task: Task | None,
     ignored: str | float | None,
+    loss: LossTasks,
 ) -> Encoded:
     """Encode the targets of all parts, which together decide on the classes."""
     train = tables["train"]
@@ -220,7 +227,7 @@ def _encoded(
         return tables[part].place(int(row), targets[index[1] if len(index) > 1 else 0])
 
     where = f"dataset.target: {', '.join(targets)} of {train.path}"
-    return encode(raw, task, where, cell=cell, form=train.form, ignored=ignored)
+    return encode(raw, task, where, cell=cell, form=train.form, ignored=ignored, loss=loss)
 
 
 def _weights(table: Table, name: str, keep: np.ndarray) -> np.ndarray:

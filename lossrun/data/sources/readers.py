@@ -36,14 +36,14 @@ def synthetic_classification(request: DataRequest) -> UnsplitData:
 
 def csv(request: DataRequest) -> UnsplitData:
     """Read a table in a text file."""
-    return read_csv(request.parameters, request.config_dir, request.ignored)
+    return read_csv(request.parameters, request.config_dir, request.ignored, request.loss)
 
 
 def npz(request: DataRequest) -> UnsplitData:
     """Read arrays in a numpy archive."""
-    return read_npz(request.parameters, request.config_dir, request.ignored)
+    return read_npz(request.parameters, request.config_dir, request.ignored, request.loss)
 
 
 def inline(request: DataRequest) -> UnsplitData:
     """Take the points written in the config."""
-    return read_inline(request.parameters, request.ignored)
+    return read_inline(request.parameters, request.ignored, request.loss)

@@ -18,7 +18,9 @@ def read(request: DataRequest) -> UnsplitData:
         KeyError: For a name that is not declared. The reader raises further errors.
     """
     if ":" in request.name:
-        return arrays.read_user_dataset(request.name, request.parameters, request.config_dir, request.ignored)
+        return arrays.read_user_dataset(
+            request.name, request.parameters, request.config_dir, request.ignored, request.loss
+        )
     declared = get("dataset", request.name)
     assert isinstance(declared, DatasetDeclaration)
     reader: Callable[[DataRequest], UnsplitData] = function_in(readers, declared.read_by) or generate
@@ -32,4 +34,4 @@ def generate(request: DataRequest) -> UnsplitData:
         dataset = function(**arrays.own_arguments(request.parameters))
     except ValueError as error:
         raise DataError(f"dataset {request.name}: {error}") from error
-    return arrays.from_dataset(dataset, request.name, request.ignored)
+    return arrays.from_dataset(dataset, request.name, request.ignored, request.loss)

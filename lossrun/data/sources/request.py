@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lossrun.data.samples.task import ANY_LOSS, LossTasks
+
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
-    """A dataset's name and parameters, the folders to search for files, and the label that the loss ignores."""
+    """A dataset's name and parameters, the folders to search for files, and what the loss means for the targets."""
 
     name: str
     parameters: Mapping[str, Any]
     config_dir: Path
     data_dir: Path
     ignored: str | float | None = None
+    loss: LossTasks = ANY_LOSS

@@ -25,6 +25,7 @@ class DataShape:
     test: int = 0
     numbered: bool = True
     void: int = 0
+    task_decided: bool = False
 
 
 def images(declared: DatasetDeclaration, parameters: Mapping[str, Any]) -> DataShape:
