@@ -209,13 +209,14 @@ def run_on_screen(
     quiet: bool = False,
 ) -> None:
     """Run what is left of a sweep, and print what it has found. Exits with 1 if a cell failed."""
+    from lossrun.analysis.sweeps.cells import epochs_done
     from lossrun.analysis.sweeps.result import result_of
     from lossrun.analysis.sweeps.tuning import score_of
     from lossrun.catalog.metric_names import goal
     from lossrun.records.sweep_directory import read_events, warnings_about
     from lossrun.report.layout.console import note, stderr, stdout, warning
     from lossrun.report.sweep import print_sweep
-    from lossrun.report.sweep_progress import LiveScores, cells_progress
+    from lossrun.report.sweep_progress import LiveEpochs, LiveScores, cells_progress
     from lossrun.sweeping.course import missing, run_sweep
 
     if not quiet:
@@ -224,7 +225,8 @@ def run_on_screen(
         warning(stderr(), text)
     metric = read_events(sweep)[0]["metric"]
     best = LiveScores(metric, goal(metric) or "min", partial(score_of, sweep, metric)) if metric else None
-    with ExitStack() as during, cells_progress(stderr(), best, hidden=quiet) as (begins, ended):
+    epochs = LiveEpochs(partial(epochs_done, sweep))
+    with ExitStack() as during, cells_progress(stderr(), best, epochs, hidden=quiet) as (begins, ended):
         if cluster is not None:
             # What Ray has to say is not data.
             during.enter_context(redirect_stdout(sys.stderr))
@@ -238,6 +240,7 @@ def run_on_screen(
             cluster=cluster,
             told=lambda cell, how: ended(cell, how.ending, how.problem, how.notes),
             begins=begins,
+            trains=epochs.trains,
         )
     if quiet:
         typer.echo(sweep.path)

@@ -4,17 +4,21 @@ A row is a plain dict: epoch, step, seed, train_loss, val_loss, val_<name> ..., 
 step), seconds (wall time of the epoch), train_seconds.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
+from lossrun.files import open_regular
 from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
 from lossrun.records.files.contents import content_if_there, length_of
 from lossrun.records.files.digests import Beginning, Marked, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
+
+_END: Final = 1 << 16  # bytes at the end of the file with the last row
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,17 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
             )
     formats.check_rows(path, rows)
     return History(rows, torn, content)
+
+
+def last_epoch(path: Path) -> int:
+    """Return the epoch of the last complete row, from the end of the file; 0 if there is none that can be read."""
+    try:
+        with open_regular(path) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
+            *lines, _torn = file.read(_END).split(b"\n")
+        return int(strict_json.loads(lines[-1])["epoch"])
+    except (OSError, IndexError, KeyError, TypeError, ValueError):
+        return 0
 
 
 def mark_after(path: Path, epoch: int) -> PrefixDigest:

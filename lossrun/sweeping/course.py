@@ -23,9 +23,11 @@ from lossrun.sweeping.sampling import Sampling, sampled_cells
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
 from lossrun.sweeping.worker import Ended
 
-# Called as each cell ends, and as each phase begins with its number of cells.
+# Called as each cell ends, as each phase begins with its number of cells, and with the cells that are being trained
+# whenever these change.
 Told = Callable[[PlannedCell, Ended], None]
 Begins = Callable[[str, int], None]
+Trains = Callable[[Sequence[PlannedCell]], None]
 
 
 def run_sweep(
@@ -38,11 +40,13 @@ def run_sweep(
     cluster: Cluster | None = None,
     told: Told = lambda cell, ended: None,
     begins: Begins = lambda phase, cells: None,
+    trains: Trains = lambda cells: None,
 ) -> dict[str, Ended]:
     """Run the unfinished cells of a sweep, and return how each cell ended, by its directory.
 
     `data_dir`: the folder of the datasets; None for the one that the sweep was started with. `jobs`: worker processes,
-    one thread each; None for one per core. `begins(phase, cells)` is called before the cells of a phase are run.
+    one thread each; None for one per core. `begins(phase, cells)` is called before the cells of a phase are run,
+    and `trains(cells)` with those that are being trained, when they change.
     `shard`: the share of the cells to run here, if several processes run one sweep; the final runs begin once no
     process has anything left to tune. `cluster`: trains the cells instead of worker processes; `jobs` then limits its
     tasks.
@@ -55,12 +59,14 @@ def run_sweep(
     if shard is not None:
         with running_shard(sweep.path, shard):
             cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
+            cells.trains = trains
             cells.writing = partial(waiting_for, sweep.path)
             cells.options = {**cells.options, "--shard": str(shard)}
             _run_shard(sweep, cells, shard, begins)
         return cells.endings
     with writing(sweep.path):
         cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
+        cells.trains = trains
         tuning, final = _planned(sweep)
         # Once the final runs are planned, further tuning cannot change them.
         if not final:

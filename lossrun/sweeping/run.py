@@ -1,7 +1,7 @@
 """Run the cells of a sweep in worker processes, and continue after any process was killed."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
@@ -38,6 +38,7 @@ class Cells:
             not be written, always does: the next cells would fail in the same way.
         endings: How each cell ended, by its directory.
         has_run: Whether there was anything left to run.
+        trains: Called with all cells that are being trained, when they change.
         writing: Returns the lock under which the sweep's ledger is written, if this process does not already hold it.
     """
 
@@ -50,6 +51,7 @@ class Cells:
     options: Mapping[str, object] = field(default_factory=dict)
     endings: dict[str, Ended] = field(default_factory=dict)
     has_run: bool = False
+    trains: Callable[[Sequence[PlannedCell]], None] = lambda cells: None
     writing: Callable[[], AbstractContextManager[object]] = nullcontext
     _kills: dict[tuple[str, ...], int] = field(default_factory=dict)
 
@@ -100,6 +102,7 @@ class Cells:
                 while len(running) < self.jobs and waiting and not (asked.stopping or self.is_over):
                     stack = waiting.popleft()
                     running[self._submit(workers, stack)] = stack
+                    self.trains(self._left_of(running.values()))
                 if not running:
                     break
                 done, _ = wait(running, timeout=CHECKED_EVERY, return_when=FIRST_COMPLETED)
@@ -119,8 +122,13 @@ class Cells:
                             self._end(cell, ended)
                     if whys := [ended.problem for ended in endings.values() if ended.ending == "apart"]:
                         waiting.extend(self._divided(stack, last_line(whys[0])))
+                if done:
+                    self.trains(self._left_of(running.values()))
         if asked.stopping:
             raise self._stopped(asked())
+
+    def _left_of(self, stacks: Iterable[Sequence[PlannedCell]]) -> list[PlannedCell]:
+        return [cell for stack in stacks for cell in stack if cell.directory not in self.endings]
 
     def _after_a_kill(self, stack: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
         """Return the unfinished part of a stack whose worker was killed, as a list of stacks."""

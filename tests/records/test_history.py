@@ -79,3 +79,16 @@ def test_a_history_shorter_than_the_checkpoint_says_is_damage(tmp_path):
         history.cut(path, length + 1)
     assert path.stat().st_size == length
     assert history.cut(tmp_path / "missing.jsonl", 0) == 0
+
+
+def test_the_last_epoch_is_that_of_the_last_complete_row(tmp_path):
+    path = tmp_path / "history.jsonl"
+    assert history.last_epoch(path) == 0
+    history.append(path, [{"epoch": 7, "seed": seed, "val_loss": 0.5} for seed in range(2000)])  # longer than one look
+    assert history.last_epoch(path) == 7
+    whole = path.read_bytes()
+    for torn in (b'{"epoch": 8, "se', b'{"epoch": 8'):
+        path.write_bytes(whole + torn)
+        assert history.last_epoch(path) == 7
+    path.write_bytes(b"not a row\n")
+    assert history.last_epoch(path) == 0

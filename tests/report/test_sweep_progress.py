@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.report.sweep_progress import MOST_PAIRS, LiveScores, cells_progress
+from lossrun.report.sweep_progress import MOST_PAIRS, LiveEpochs, LiveScores, cells_progress
 
 SCORES = {0.1: 3.0, 0.2: 2.0, 0.3: None, 0.4: 4.0}
 
@@ -68,3 +68,20 @@ def test_a_pipe_gets_a_line_for_each_cell() -> None:
         "tuning 1/2: loss=mse learning_rate=0.1: finished",
         "tuning 2/2: loss=mse learning_rate=0.3: diverged",
     ]
+
+
+def test_cells_that_are_being_trained_are_counted_with_their_epochs() -> None:
+    stack = [PlannedCell(f"tune-{number}", "tune", {}, {}, {"epochs": 20}, "tune-1") for number in (1, 2, 3)]
+    alone = PlannedCell("tune-4", "tune", {}, {}, {"epochs": 10})
+    waiting = PlannedCell("tune-5", "tune", {}, {}, {"epochs": 10})
+    epochs = LiveEpochs(lambda one: {"tune-1": 5, "tune-4": 7}.get(one.directory))
+    epochs.trains([*stack, alone, waiting])
+    assert epochs.shares() == [0.25, 0.25, 0.25, 0.7]
+    epochs.ended(stack[0])
+    assert epochs.shares() == [0.25, 0.25, 0.7]
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True, _environ={"TERM": "xterm"})
+    with cells_progress(console, None, epochs, hidden=False) as (begins, ended):
+        begins("tune", 5)
+        ended(stack[0], "finished", "")
+    assert "3 running, 40 % of their epochs done" in file.getvalue()  # (0.25 + 0.25 + 0.7) / 3

@@ -1,8 +1,9 @@
 """Read the cells of a sweep: the runs that have begun, those that have ended, and those that failed."""
 
 from lossrun.errors import RunError
-from lossrun.records import recorded
+from lossrun.records import history, recorded
 from lossrun.records.recorded import RecordedRun
+from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 
 
@@ -14,6 +15,11 @@ def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
         return recorded.load(sweep.run(cell))
     except RunError:
         return None
+
+
+def epochs_done(sweep: SweepDirectory, cell: PlannedCell) -> int | None:
+    """Return how many epochs of a cell are recorded, by the end of its history; None if it has not begun."""
+    return history.last_epoch(RunDirectory(sweep.run(cell)).history_path) if sweep.is_begun(cell) else None
 
 
 def failures(sweep: SweepDirectory) -> dict[str, str]:
