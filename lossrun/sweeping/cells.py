@@ -43,12 +43,13 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
     """
     found: list[Cell] = []
     known: dict[str, tuple[Cell, Combination]] = {}
-    problems: dict[str, None] = {}
+    problems: dict[str, str] = {}
     for combination in space.combinations():
         try:
             config, placed = config_with(reading, combination)
         except ConfigError as error:
-            problems.update(dict.fromkeys(error.problems))
+            for problem in error.problems:
+                problems.setdefault(_without_value(problem, combination), problem)
             continue
         values = {key: value for key, (value, _) in combination.items()}
         pair = {key: value for key, value in values.items() if key not in space.tuned}
@@ -57,11 +58,24 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
         written = json.dumps(config.to_mapping(), sort_keys=True, default=str)
         same, before = known.setdefault(written, (cell, combination))
         if same is not cell:
-            problems[_same(reading.source, same, cell, before, combination)] = None
+            twice = _same(reading.source, same, cell, before, combination)
+            problems[twice] = twice
         found.append(cell)
     if problems:
-        raise ConfigError(list(problems))
+        raise ConfigError(list(problems.values()))
     return found
+
+
+def _without_value(problem: str, combination: Combination) -> str:
+    """Return a problem with an `--over` option without its value, so that one with the key itself is told once."""
+    for key, (value, origin) in combination.items():
+        if not origin and problem.startswith(option := _option(key, value)):
+            return f"--over {key}{problem[len(option) :]}"
+    return problem
+
+
+def _option(key: str, value: Value) -> str:
+    return f"--over {key}={word(value)}"
 
 
 def _same(source: ConfigSource, one: Cell, other: Cell, before: Combination, after: Combination) -> str:
@@ -72,7 +86,7 @@ def _same(source: ConfigSource, one: Cell, other: Cell, before: Combination, aft
     (key,) = different
     (value, origin), first = after[key], before[key][0]
     text = f"{word(first)} and {word(value)} are the same config; keep one of them"
-    return source.problem(origin, text).text if origin else f"--over {key}={word(value)}: {text}"
+    return source.problem(origin, text).text if origin else f"{_option(key, value)}: {text}"
 
 
 def config_with(reading: SourcedConfig, changes: Combination) -> tuple[Config, ConfigSource]:
@@ -84,17 +98,18 @@ def config_with(reading: SourcedConfig, changes: Combination) -> tuple[Config, C
     source = reading.source
     # `loss` before `loss.delta`, whatever the order of the block: the whole value would replace the part.
     for key, (value, origin) in sorted(changes.items(), key=lambda change: change[0].count(".")):
-        raw, changed = apply(raw, source, [Change(key, value, f"--over {key}={word(value)}")])
+        raw, changed = apply(raw, source, [Change(key, value, _option(key, value))])
         source = changed if not origin else _placed(source, changed, tuple(key.split(".")), origin)
     return validate(raw, source)[0], source
 
 
 def _placed(before: ConfigSource, changed: ConfigSource, path: Path, origin: Path) -> ConfigSource:
-    """Return the source of a changed config, with the value at `path` placed where the sweep block has it."""
+    """Return the source of a changed config, with the key and its value placed where the sweep block has them."""
 
     def copied(places: Mapping[Path, Any], written: Mapping[Path, Any]) -> dict[Path, Any]:
         inside = {path + at[len(origin) :]: place for at, place in written.items() if at[: len(origin)] == origin}
-        return {**places, **inside}
+        key = {path: written[origin[:2]]} if origin[:2] in written and path not in inside else {}
+        return {**places, **key, **inside}
 
     options = {
         at: option for at, option in changed.options.items() if at not in changed.options.keys() - before.options

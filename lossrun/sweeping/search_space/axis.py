@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from lossrun.analysis.sweeps.words import word
 from lossrun.catalog import nearest
 from lossrun.catalog.parameter import Parameter
 from lossrun.config import leaves
 from lossrun.config.key_paths import KeyPath, key_paths
+from lossrun.config.keys import SWEEP, SWEEP_OPTIONS
 from lossrun.config.source import Path
 from lossrun.shell import command, quoted
 from lossrun.sweeping.search_space.ranges import Span, spaced
@@ -15,6 +17,7 @@ from lossrun.sweeping.search_space.space import Alternatives, Value
 MOST_POINTS: Final = 1_000
 _RANGES: Final = {"log_range": True, "range": False}
 _LARGEST: Final = 1e300  # of a number in a range; beyond that its width would not be finite
+_OF_TUNE: Final = ("metric", "repeats")  # options inside another one
 # Keys that are the same in all cells of a sweep, and why.
 _SEEDS: Final = "seeds are repetitions, not alternatives; set seeds outside the sweep block"
 _FIXED: Final = {
@@ -26,9 +29,12 @@ _FIXED: Final = {
 
 
 class RefuseAxis(Protocol):
-    """Takes a message about the key, and the way from its value to the part that is wrong."""
+    """Takes a message about the key, and the way from its value to the part that is wrong.
 
-    def __call__(self, message: str, *inside: str | int) -> None: ...
+    `at_key`: whether the key at the end of that way is wrong, not its value.
+    """
+
+    def __call__(self, message: str, *inside: str | int, at_key: bool = False) -> None: ...
 
 
 def read_axis(
@@ -45,15 +51,17 @@ def read_axis(
     """
     declared = key_paths().get(key)
     if key in _FIXED:
-        refuse(_FIXED[key])
+        refuse(_FIXED[key], at_key=True)
         return None
-    if declared is None:
-        spelled = next((one for one in key_paths().values() if key in one.spellings), None)
-        meant = spelled.path if spelled else nearest(key, list(key_paths()))
-        if "." not in key or (meant is not None and not may_be_own):
-            hint = f"did you mean {meant}?" if meant else f"`{command('schema')}` lists the keys of a config"
-            refuse(f"there is no key {key}; {hint}")
-            return None
+    if key.partition(".")[0] == SWEEP.name:
+        inner = key.partition(".")[2] or "loss"
+        refuse(f"this is the sweep itself; name the key as the config has it: {inner}", at_key=True)
+        return None
+    if declared is None and (hint := _unknown(key, may_be_own=may_be_own)):
+        refuse(f"there is no key {_shown(key)}; {hint}", at_key=True)
+        return None
+    if by_option and isinstance(value, list) and len(value) == 1 and _stands_for_all(value[0], declared):
+        value = value[0]
     if isinstance(value, Mapping) and set(value) & set(_RANGES):
         return _range(key, value, refuse, declared, by_option=by_option)
     if not isinstance(value, list):
@@ -75,8 +83,39 @@ def read_axis(
     origins: tuple[Path, ...] = places or ((),) * len(value)
     for number, one in enumerate(value):
         if (first := value.index(one)) < number and type(value[first]) is type(one):
-            refuse(f"{one!r} is given twice; keep one", number)
+            refuse(f"{word(one)} is given twice; keep one", number)
     return Alternatives(key, tuple(value), origins)
+
+
+def _stands_for_all(value: Value, declared: KeyPath | None) -> bool:
+    """Return whether the only value of an option is what a block would have: `--over "loss=[mse, mae]"`."""
+    if isinstance(value, Mapping):
+        return bool(set(value) & set(_RANGES))
+    if declared is None or not isinstance(value, list) or not value:
+        return False
+    keys = [variant.key for variant in declared.variants if isinstance(variant.key, Parameter)]
+    return not any(key.takes_lists and not leaves.check(key, value)[2] for key in keys)
+
+
+def _unknown(key: str, *, may_be_own: bool) -> str:
+    """Return what was probably meant by a key that no config has.
+
+    "" if it may be one of the user's own component, or is nothing like any key: then the config that gets it is
+    refused, with the keys that its component has.
+    """
+    stem = key.strip().strip(".")
+    if stem in _OF_TUNE:
+        return f"write tune: {{{stem}: ...}}"
+    spelled = next((one for one in key_paths().values() if stem in (one.path, *one.spellings)), None)
+    meant = spelled.path if spelled else nearest(stem, [*SWEEP_OPTIONS, *key_paths()])
+    if "." in key and all(key.split(".")) and (may_be_own or not meant):
+        return ""
+    return f"did you mean {meant}?" if meant else f"`{command('schema')}` lists the keys of a config"
+
+
+def _shown(key: str) -> str:
+    """Return the key, in quotes where its end would not be seen."""
+    return key if key and key == key.strip() and key.isprintable() else ascii(key)
 
 
 def _range(
@@ -85,7 +124,7 @@ def _range(
     kind = next(name for name in _RANGES if name in value)
     log, bounds, points = _RANGES[kind], value[kind], value.get("points")
     if others := [name for name in value if name not in (kind, "points")]:
-        refuse(f"there is no {others[0]} in a range; expected {kind} and points", others[0])
+        refuse(f"there is no {others[0]} in a range; expected {kind} and points", others[0], at_key=True)
         return None
     variants = declared.variants if declared else ()
     types = {variant.key.numbers for variant in variants if isinstance(variant.key, Parameter)}
@@ -97,18 +136,20 @@ def _range(
     if not numbers or not bounds[0] < bounds[1] or (log and bounds[0] <= 0):
         above, what = " above 0" if log else "", "integers" if whole else "numbers"
         such = "[8, 128]" if whole else "[1e-4, 1]"
-        refuse(f"{kind}: expected two {what}{above}, the smaller one first, such as {such}", kind)
+        if by_option:
+            such = f"{'log' if log else 'lin'}:{'8:128:5' if whole else '1e-4:1:7'}"
+        refuse(f"expected two {what}{above}, the smaller one first, such as {such}", kind)
         return None
     origin: Path = () if by_option else ("sweep", key, kind)
     low, high = bounds if whole else map(float, bounds)
     if points is None:
         return Span(key, low, high, log, whole, origin)
     if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= MOST_POINTS:
-        refuse(f"points: expected an integer from 2 to {MOST_POINTS}", "points")
+        refuse(f"expected an integer from 2 to {MOST_POINTS}", "points")
         return None
     values = spaced(low, high, points, log=log, whole=whole)
     if len(values) < points:
-        text = f"points: {points} evenly spaced integers are not all different; only {len(values)} of them are"
+        text = f"{points} evenly spaced integers are not all different; only {len(values)} of them are"
         refuse(text, "points")
         return None
     return Alternatives(key, tuple(values), (origin,) * len(values), is_range=True)

@@ -6,8 +6,10 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 
+from lossrun.catalog.lookup import COMPONENTS, find
 from lossrun.catalog.metric_names import bare, goal
 from lossrun.config import SourcedConfig
+from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.errors import ConfigError
 from lossrun.sweeping.search_space.axis import MOST_POINTS, read_axis
@@ -50,11 +52,12 @@ class _Reader:
                 ]
             )
 
-    def refuse(self, key: str, message: str, *inside: str | int) -> None:
+    def refuse(self, key: str, message: str, *inside: str | int, at_key: bool = False) -> None:
         if key in self.options:
-            self.problems.append(f"{self.options[key]}: {message}")
+            part = f"{inside[-1]}: " if inside[-1:] == ("points",) else ""
+            self.problems.append(f"{self.options[key]}: {part}{message}")
         else:
-            self.problems.append(self.source.problem(("sweep", key, *inside), message).text)
+            self.problems.append(self.source.problem(("sweep", key, *inside), message, at_key=at_key).text)
 
     def space(self) -> Space:
         alternatives: list[Alternatives] = []
@@ -70,13 +73,16 @@ class _Reader:
         samples = self._count("samples", None)
         seed = None if isinstance(self.block.get("seed"), list) else self._count("seed", 0)
         if spans and samples is None and not self.problems:
-            self.refuse(
-                spans[0].key,
-                "a range needs points, such as {log_range: [1e-4, 1], points: 7} or log:1e-4:1:7, or --set "
-                "sweep.samples=30, which draws 30 values",
-            )
+            key = spans[0].key
+            if key in self.options:
+                such, samples_of = "log:1e-4:1:7", "--set sweep.samples=30"
+            else:
+                such, samples_of = "{log_range: [1e-4, 1], points: 7}", "samples: 30 in the sweep block"
+            self.refuse(key, f"a range needs points, such as {such}, or {samples_of}, which draws 30 values")
         if samples is not None and not spans and not self.problems:
             self.refuse("samples", "there is nothing to draw; give a key a range without points")
+        for key in (*(one.key for one in alternatives), *(one.key for one in spans)):
+            self._refuse_lacking(key)
         tuning = self._tuning(alternatives, spans)
         sampler = self._sampler(alternatives, spans, tuning, samples)
         extend = self._extend([one for one in alternatives if one.is_range], tuning)
@@ -91,18 +97,33 @@ class _Reader:
             tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block, extend, sampler, halving
         )
         if space.size > MOST_CELLS:
-            counts = " x ".join(str(len(one.values)) for one in alternatives) + (f" x {samples}" if spans else "")
-            raise ConfigError(
-                [
-                    f"{self.source.name}: sweep: {counts} = {space.size:,} cells; at most {MOST_CELLS:,}: give fewer "
-                    "alternatives, or draw some of them with sweep.samples"
-                ]
-            )
+            counts = [*(len(one.values) for one in alternatives), *([samples] if spans else [])]
+            text = " x ".join(f"{count:,}" for count in counts) + (f" = {space.size:,}" if len(counts) > 1 else "")
+            fewer = "fewer alternatives, or draw some of them with sweep.samples" if alternatives else "fewer samples"
+            why = f"{text} cells; at most {MOST_CELLS:,}: give {fewer}"
+            raise ConfigError([self.source.problem(("sweep",), why, at_key=True).text])
         return space
 
     def _axis(self, key: str, value: Any) -> Alternatives | Span | None:
         own = self._may_be_own(key.partition(".")[0])
         return read_axis(key, value, partial(self.refuse, key), may_be_own=own, by_option=key in self.options)
+
+    def _refuse_lacking(self, key: str) -> None:
+        """Refuse a parameter that one of the alternatives of its component does not have."""
+        kind, _, name = key.partition(".")
+        given, declared = self.block.get(kind), key_paths().get(key)
+        if kind not in COMPONENTS or declared is None or not isinstance(given, list):
+            return
+        having = [component for variant in declared.variants for component in variant.components]
+        names = [str(one.get("name") if isinstance(one, Mapping) else one) for one in given]
+        meant = [found.component.name for one in names if ":" not in one and (found := find(kind, one))]
+        lacking = next((one for one in meant if one not in having), None)
+        if having and lacking and "." not in name:
+            having = [one for one in meant if one in having] or having
+            such = f"{kind}: [{lacking}, {{name: {having[0]}, {name}: ...}}]"
+            self.refuse(
+                key, f"{lacking} has no {name}; write it inside the alternatives that have it: {such}", at_key=True
+            )
 
     def _may_be_own(self, kind: str) -> bool:
         """Return whether a component of this kind may be the user's own, which can have any parameter."""
@@ -159,7 +180,10 @@ class _Reader:
             return None
         factor = value.get("factor") if isinstance(value, Mapping) and set(value) == {"factor"} else value
         if not isinstance(factor, int) or isinstance(factor, bool) or factor < 2:
-            self.refuse("halving", "expected {factor: 3}: one value in three is trained for three times as long")
+            self.refuse(
+                "halving",
+                "expected {factor: 3}, or another integer from 2 on: one value in three is trained three times as long",
+            )
             return None
         why_not = {
             "there is nothing to tune, so no value is better than another; leave out halving, or tune": tuning is None,
@@ -190,19 +214,23 @@ class _Reader:
             return None
         given = {"metric": value} if isinstance(value, str) else {} if value in (None, True) else value
         names = ("metric", "seeds", "repeats")
-        if not isinstance(given, Mapping) or (unknown := [name for name in given if name not in names]):
-            named = f"there is no {unknown[0]} in tune; " if isinstance(given, Mapping) else ""
-            self.refuse("tune", f"{named}expected {{metric: val_accuracy, seeds: 2}}, or false for a plain grid")
+        expected = "expected {metric: val_accuracy, seeds: 2, repeats: 1}, or false for a plain grid"
+        if not isinstance(given, Mapping):
+            self.refuse("tune", expected)
+            return None
+        if unknown := [str(name) for name in given if name not in names]:
+            self.refuse("tune", f"there is no {unknown[0]} in tune; {expected}", unknown[0], at_key=True)
             return None
         metric, repeats = given.get("metric"), given.get("repeats", 1)
         seeds = given.get("seeds", 2 if repeats == 1 else 1)
         if metric is not None and not isinstance(metric, str):
-            self.refuse("tune", "metric: expected the name of a metric on validation data, such as val_rmse", "metric")
+            self.refuse("tune", "expected the name of a metric on validation data, such as val_rmse", "metric")
         for name, count in (("seeds", seeds), ("repeats", repeats)):
             if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_POINTS:
-                self.refuse("tune", f"{name}: expected an integer from 1 to {MOST_POINTS}", name)
+                what = "; lossrun takes seeds that the final runs do not use" if isinstance(count, list) else ""
+                self.refuse("tune", f"expected an integer from 1 to {MOST_POINTS}{what}", name)
                 return None
         if isinstance(metric, str) and not metric.startswith("val_") and metric != "auto":
             meant = f"did you mean val_{bare(metric)}?" if goal(metric) else "expected val_..."
-            self.refuse("tune", f"metric: {metric} is not measured on validation data; {meant}", "metric")
+            self.refuse("tune", f"{metric} is not measured on validation data; {meant}", "metric")
         return Tuning(metric if metric != "auto" else None, int(seeds), int(repeats))

@@ -10,6 +10,10 @@ from lossrun.errors import ConfigError
 from lossrun.shell import set_options
 
 _SPAN: Final = re.compile(r"(log|lin):([^:]+):([^:]+)(?::([^:]+))?")
+# As other programs write ranges. The user's own component has one colon only.
+_LIKE_A_SPAN: Final = re.compile(
+    r"(log|lin|range|uniform|geom)\w*:[^:]*:|[\d.]+(e[-+]?\d+)?:[\d.]+(e[-+]?\d+)?", re.IGNORECASE
+)
 
 
 def over_options(texts: Iterable[str]) -> dict[str, tuple[str, Any]]:
@@ -52,6 +56,8 @@ def over_option(text: str) -> tuple[str, Any]:
         numbers = [parse_value(part, option) for part in match.groups()[1:] if part is not None]
         block: dict[str, Any] = {"log_range" if match[1] == "log" else "range": numbers[:2]}
         return key.strip(), {**block, "points": numbers[2]} if len(numbers) > 2 else block
+    if _LIKE_A_SPAN.match(values.strip()):
+        raise ConfigError([f"{option}: expected KEY=log:LOW:HIGH:POINTS, or KEY=lin:... for even steps"])
     parts = _split(values)
     if not all(part.strip() for part in parts):
         raise ConfigError([f"{option}: a value between two commas is empty; write null for a key's default"])

@@ -5,6 +5,7 @@ import pytest
 
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
+from lossrun.sweeping.cells import cells_of
 from lossrun.sweeping.search_space.block import MOST_CELLS, read_space
 from lossrun.sweeping.search_space.over_option import over_option
 
@@ -76,10 +77,31 @@ def test_options_say_what_a_block_says(text: str, expected: tuple[str, Any]) -> 
     assert over_option(text) == expected
 
 
-@pytest.mark.parametrize("text", ["loss", "=mse", "loss=", "learning_rate=[0.1", "loss=mse,", "loss=mse,,mae"])
+NO_OPTIONS = ["loss", "=mse", "loss=", "learning_rate=[0.1", "loss=mse,", "loss=mse,,mae"]
+# Ranges as other programs write them.
+NO_RANGES = ["log:1:2:3:4", "linear:0.1:1:3", "range:0.1:1:3", "0.1:1:3", "1e-4:1", "loguniform:1e-4:1"]
+
+
+@pytest.mark.parametrize("text", [*NO_OPTIONS, *(f"learning_rate={one}" for one in NO_RANGES)])
 def test_an_option_without_key_or_values_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--over"):
         over_option(text)
+
+
+@pytest.mark.parametrize(
+    ("option", "like"),
+    [
+        ("loss=[mse, mae]", "loss=mse,mae"),
+        ("learning_rate=[0.1, 0.01]", "learning_rate=0.1,0.01"),
+        ("learning_rate={log_range: [0.1, 1], points: 3}", "learning_rate=log:0.1:1:3"),
+        ("model.hidden=[[4], [5]]", "model.hidden=[4],[5]"),
+    ],
+)
+def test_an_option_may_have_its_values_as_a_block_has_them(
+    with_block: Callable[..., SourcedConfig], option: str, like: str
+) -> None:
+    one, other = (read_space(with_block(None), [text]) for text in (option, like))
+    assert one.alternatives == other.alternatives
 
 
 @pytest.mark.parametrize(
@@ -105,7 +127,16 @@ REFUSED = {
     "sweep: {loss: []}": "the list is empty",
     "sweep: {loss: mse}": "expected a list of alternatives",
     "sweep: [mse, mae]": "expected a mapping",
-    "sweep: {loss: [mse, mae, mse]}": "'mse' is given twice",
+    "sweep: {loss: [mse, mae, mse]}": "mse is given twice",
+    "sweep: {loss: [{name: huber}, {name: huber}]}": "huber is given twice",
+    "sweep: {'loss ': [mse, mae]}": "there is no key 'loss '; did you mean loss",
+    "sweep: {'.': [mse, mae]}": "there is no key .;",
+    "sweep: {loss.: [mse, mae]}": "did you mean loss",
+    "sweep: {sweep.loss: [mse, mae]}": "name the key as the config has it: loss",
+    "sweep: {samplr: tpe, loss: [mse, mae]}": "did you mean sampler",
+    "sweep: {metric: val_rmse, loss: [mse, mae]}": "write tune: {metric: ...}",
+    "sweep: {loss: [mse, huber], loss.delta: [1, 2]}": "mse has no delta; write it inside .* {name: huber, delta: ...}",
+    "sweep: {optimizer: [SGD, {name: adam}], optimizer.momentum: {range: [0, 1], points: 3}}": "adam has no momentum",
     "sweep: {model.hidden: [300, 100]}": r"\[\[300, 100\]\] for one alternative, or \[\[300\], \[100\]\] for 2",
     "sweep: {seeds: [1, 2]}": "seeds are repetitions",
     "sweep: {learning_rate: {log_range: [0, 1], points: 3}}": "two numbers above 0",
@@ -116,6 +147,8 @@ REFUSED = {
     "sweep: {loss: [mse, mae], tune: val_rmse}": "nothing to tune",
     "sweep: {learning_rate: [0.1, 1], tune: {metric: test_rmse}}": "not measured on validation data",
     "sweep: {learning_rate: [0.1, 1], tune: {seeds: 0}}": "expected an integer from 1",
+    "sweep: {learning_rate: [0.1, 1], tune: {seeds: [7, 8]}}": "seeds that the final runs do not use",
+    "sweep: {learning_rate: {log_range: [0.1, 1]}, samples: 10000000}": "10,000,000 cells; at most 10,000: give fewer",
     "sweep: {learning_rate: [0.1, 1], tune: {metrics: val_rmse}}": "there is no metrics in tune",
     "sweep: {loss: [mse, mae], samples: 3}": "nothing to draw",
     "sweep: {seed: [1, 2], loss: [mse, mae]}": "seeds are repetitions",
@@ -134,6 +167,38 @@ def test_mistakes_are_told_at_their_place(written: Callable[[str], SourcedConfig
         read_space(written(block))
     assert all("c.yaml:7:" in problem for problem in refused.value.problems)
     assert all(problem.rstrip().endswith("^") for problem in refused.value.problems)
+
+
+# Blocks in which a key is wrong and not its value, and this key.
+WRONG_KEYS = {
+    "sweep: {los: [mse, mae]}": "los:",
+    "sweep: {seeds: [1, 2]}": "seeds:",
+    "sweep: {tags: [a, b]}": "tags:",
+    "sweep: {learning_rate: {log_range: [0.1, 1], steps: 3}}": "steps:",
+    "sweep: {learning_rate: [0.1, 1], tune: {metrics: val_rmse}}": "metrics:",
+    "sweep: {loss: [mse, huber], loss.delta: [1, 2]}": "loss.delta:",
+    "sweep: {optimizer.betas: [[0.9, 0.9], [0.9, 0.99]]}": "optimizer.betas:",
+    "sweep: {dataset.path: [a.csv, b.csv]}": "dataset.path:",
+    "sweep: {model.depth: [1, 2]}": "model.depth:",
+}
+
+
+@pytest.mark.parametrize(("block", "key"), WRONG_KEYS.items(), ids=list(WRONG_KEYS))
+def test_a_key_that_is_wrong_is_told_once_at_the_key(
+    written: Callable[[str], SourcedConfig], block: str, key: str
+) -> None:
+    reading = written(block)
+    with pytest.raises(ConfigError) as refused:
+        cells_of(reading, read_space(reading))
+    (problem,) = refused.value.problems
+    assert f"c.yaml:7:{block.rindex(key) + 1}: " in problem
+
+
+def test_a_key_that_is_wrong_is_told_once_with_its_option(with_block: Callable[..., SourcedConfig]) -> None:
+    reading = with_block(None)
+    with pytest.raises(ConfigError) as refused:
+        cells_of(reading, read_space(reading, ["dataset.path=a.csv,b.csv"]))
+    assert len(refused.value.problems) == 1
 
 
 def test_all_mistakes_are_told_at_once(written: Callable[[str], SourcedConfig]) -> None:
