@@ -1,5 +1,10 @@
 """Commands that use the trained model of a run."""
 
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +77,11 @@ def predict(
     input_: Annotated[
         Path,
         typer.Option(
-            "--input", "-i", metavar="FILE", help="The new samples: a csv, npz or IDX file.", show_default=False
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="The new samples: a csv, npz or IDX file, or - for a table on standard input.",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -107,9 +116,9 @@ def predict(
     with torch_is_imported():
         from lossrun.inference.predicting import predict as predicted
 
-    found = predicted(
-        found_run(run, runs_dir), input_, checkpoint=checkpoint, seed=seed, data_dir=data_dir, header=header
-    )
+    path = found_run(run, runs_dir)
+    with _as_file(input_) as file:
+        found = predicted(path, file, checkpoint=checkpoint, seed=seed, data_dir=data_dir, header=header)
     for text in found.notes:
         note(stderr(), text)
     if output is None:
@@ -120,6 +129,28 @@ def predict(
     else:
         save_npz(found.arrays, output, "--output")
     note(stderr(), f"{output} written")
+
+
+@contextmanager
+def _as_file(given: Path) -> Iterator[Path]:
+    """Yield the file that was given; for `-`, a temporary one with what comes from standard input."""
+    if str(given) != "-":
+        yield given
+        return
+    from lossrun.errors import DataError
+
+    with tempfile.TemporaryDirectory(prefix="lossrun-") as folder:
+        path = Path(folder) / "input.csv"
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        except (AttributeError, OSError) as error:  # there is no stream if it was closed
+            reason = getattr(error, "strerror", None) or "it is closed"
+            raise DataError(f"--input -: standard input cannot be read: {reason}") from error
+        try:
+            yield path
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), "standard input")) from error
 
 
 def export(

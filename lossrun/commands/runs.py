@@ -44,7 +44,7 @@ def ls(
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Sort by a column, a key of the config, or a metric (best first).",
+            help="Sort by a column, a key of the config, or a metric (best first); -KEY is the reverse.",
             show_default="oldest first",
         ),
     ] = None,
@@ -84,6 +84,8 @@ def ls(
     if limit and not sort and not conditions:
         paths = paths[-limit:]
     found = listing(paths)
+    if sort is not None and sort.startswith("-"):
+        sort, reverse = sort[1:], not reverse
     rows, sorted_by = ordered(chosen(found.rows, conditions), sort, reverse=reverse, limit=limit)
     shown = Listing(rows, found.problems, sorted_by)
     if format_ is ListFormat.table:

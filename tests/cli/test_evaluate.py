@@ -107,6 +107,23 @@ def test_predictions_to_stdout_and_to_files(lossrun: Run, houses: Path, tmp_path
         assert arrays["prediction"].tolist() == [[float(row["prediction"])]]
 
 
+def test_predictions_of_a_table_that_is_piped_in(
+    lossrun: Run, houses: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = lossrun("predict", "last", "-i", "new.csv").out
+    with (tmp_path / "new.csv").open() as table:
+        monkeypatch.setattr("sys.stdin", table)
+        assert lossrun("predict", "last", "--input", "-").out == expected
+    (tmp_path / "new.csv").write_text("place,rooms\nforest,3\n")
+    with (tmp_path / "new.csv").open() as table:
+        monkeypatch.setattr("sys.stdin", table)
+        refused = lossrun("predict", "last", "--input", "-")
+    assert refused.code == 3
+    assert "standard input:2: column place: 'forest' did not occur" in " ".join(refused.err.split())
+    monkeypatch.setattr("sys.stdin", None)  # as after `<&-` in a shell
+    assert "standard input cannot be read" in lossrun("predict", "last", "--input", "-").err
+
+
 def test_predictions_that_cannot_be_had(lossrun: Run, houses: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("place,rooms\nforest,3\n")
     unseen = lossrun("predict", "last", "-i", "new.csv")

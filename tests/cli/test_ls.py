@@ -51,6 +51,8 @@ def listed(text: str) -> list[str]:
         (("-n", "1", "--where", "status=finished"), [1]),  # the newest of those, not of all
         (("--sort", "rmse"), [2, 0, 1]),
         (("--sort", "rmse", "--reverse", "--limit", "1"), [1]),
+        (("--sort", "-rmse", "--limit", "1"), [1]),
+        (("--sort", "-rmse", "--reverse"), [2, 0, 1]),
         (("--sort", "batch_size"), [2, 0, 1]),
         (("--where", "loss=MeanSquaredError", "--where", "val_rmse<0.3"), [2]),
         (("--tag", "lecture"), [0]),
