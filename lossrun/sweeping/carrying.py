@@ -5,16 +5,22 @@ last time; of a file that grows, only what was added. The process that runs the 
 that another node can continue from there.
 """
 
+import os
+import shutil
 import socket
+import stat
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from lossrun.errors import LockedError, RunError
 from lossrun.records.files import durable
 from lossrun.records.files.digests import of_bytes
+from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import PlannedCell, stack_directory
 from lossrun.sweeping.worker import Ended, stack_training
@@ -23,6 +29,8 @@ MOST_BYTES: Final = 256 * 2**20  # in one delivery; Ray holds it in memory on bo
 SENT_EVERY: Final = 1.0  # seconds; what the loss of a node may cost
 # A node spends at most one part in so many of its time on sending.
 LEAST_OF_A_SENDING: Final = 10
+YOUNG: Final = 60.0  # seconds; of a folder that a task may not have locked yet
+_SCRATCH: Final = "lossrun-node-"
 # Files of these names only grow while one process writes them.
 GROWING: Final = ("history.jsonl", "ledger.jsonl")
 
@@ -87,8 +95,8 @@ def trained_elsewhere(
     if state is None:
         yield _too_large(stack, node)
         return
-    with tempfile.TemporaryDirectory(prefix="lossrun-") as folder:
-        sweep = Path(folder) / name
+    with _scratch() as folder:
+        sweep = folder / name
         for file, data in state.items():
             (sweep / file).parent.mkdir(parents=True, exist_ok=True)
             (sweep / file).write_bytes(data)
@@ -122,6 +130,28 @@ def trained_elsewhere(
             yield delivery
             sent = time.perf_counter()
             took = sent - now
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Yield a temporary folder, after removing those of tasks that were killed, which could not remove theirs."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+        _remove_if_left(folder)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as made, writing(Path(made)):
+        yield Path(made)
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove a temporary folder of a task of this user that has ended.
+
+    A task holds the lock of its folder. A young folder may be one whose task is about to lock it.
+    """
+    with suppress(OSError, LockedError, RunError):
+        facts = folder.lstat()
+        is_ours = stat.S_ISDIR(facts.st_mode) and (not hasattr(os, "getuid") or facts.st_uid == os.getuid())
+        if is_ours and time.time() - facts.st_mtime > YOUNG:
+            with writing(folder):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _too_large(stack: Sequence[PlannedCell], node: str) -> Delivery:

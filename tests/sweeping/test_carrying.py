@@ -229,3 +229,28 @@ def test_cells_of_a_divided_stack_begin_anew(make: Callable[[str], SweepDirector
     assert (sweep.run(cell) / "run.json").read_bytes() != before
     assert load(sweep.run(cell)).verified
     assert load(sweep.run(cell)).ledger[-1]["event"] == "finished"
+
+
+def test_the_folder_of_a_killed_task_is_removed_by_the_next_one(
+    make: Callable[[str], SweepDirectory], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(carrying, "YOUNG", -1.0)
+    killed, linked = tmp_path / "lossrun-node-killed", tmp_path / "lossrun-node-linked"
+    (killed / "sweep" / "cell").mkdir(parents=True)
+    (killed / "lock").touch()
+    (tmp_path / "precious").mkdir()
+    linked.symlink_to(tmp_path / "precious")
+    one, other = make("one"), make("other")
+    running = on_a_node(one, Receiver(one.path, read_plan(one)))
+    next(running)
+    (its,) = set(tmp_path.glob("lossrun-node-*")) - {killed, linked}
+    following = on_a_node(other, Receiver(other.path, read_plan(other)))
+    next(following)
+    assert not killed.exists()
+    assert linked.is_symlink()
+    assert (tmp_path / "precious").is_dir()
+    assert its.is_dir(), "the folder of a task that is running was removed"
+    for task in (running, following):
+        task.close()
+    assert set(tmp_path.glob("lossrun-node-*")) == {linked}
