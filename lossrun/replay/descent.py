@@ -3,13 +3,14 @@
 The gradient of a linear layer's weights is a product as large as the weights; gradient descent reads it only once. If
 nothing else needs the gradient, it need not be written to memory: the product is subtracted from the weights while it
 is computed. 784 x 300 weights and a batch of 32 take 80 us instead of 125 for the product and 30 for the update; 300 x
-100 weights take 17 to 25 us instead of 28 and the update.
+100 weights take 17 to 25 us instead of 28 and the update. Where oneDNN is the faster kernel, its product is subtracted
+at once instead of being copied into place first.
 
 The norm of the gradient is needed twice in an epoch. For it the product is computed once more.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,13 +18,10 @@ import torch
 from torch import Tensor
 
 from lossrun.replay.kernels import Call
-from lossrun.replay.products import is_large, one_dnn_is_faster
+from lossrun.replay.products import is_large, one_dnn_product
 from lossrun.replay.recording import Chooses
 from lossrun.steps.seed_group import SeedGroup
 
-# With more samples in a batch a product is mostly arithmetic, and a faster kernel matters more than not having to write
-# the result and read it again.
-LARGEST_BATCH: Final = 64
 # With fewer multiplications, Python's part of a call takes longer than what is saved.
 LEAST_MULTIPLICATIONS: Final = 500_000
 # How many numbers may be kept for a product, as a multiple of those of the gradient that is not written.
@@ -33,16 +31,26 @@ _LARGEST: Final = torch.finfo(torch.float32).max
 
 @dataclass(frozen=True, slots=True)
 class Descent:
-    """A weight whose gradient is left @ right. `gradient` is memory that only `compute_gradient` writes."""
+    """A weight whose gradient is left @ right.
+
+    Attributes:
+        gradient: Memory that only `compute_gradient` writes.
+        product: Computes the gradient into new memory, where that is the fastest; otherwise None.
+    """
 
     weight: Tensor
     gradient: Tensor
     left: Tensor
     right: Tensor
+    product: Callable[[], Tensor] | None
 
     def update(self, rate: float) -> None:
         """Take one step of gradient descent. A rate beyond float32 becomes infinite, as it would in the weights."""
-        self.weight.addmm_(self.left, self.right, alpha=-rate if rate <= _LARGEST else -math.inf)
+        step = -rate if rate <= _LARGEST else -math.inf
+        if self.product is None:
+            self.weight.addmm_(self.left, self.right, alpha=step)
+        else:
+            self.weight.add_(self.product(), alpha=step)
 
     def compute_gradient(self) -> None:
         """Compute the gradient of the last replay."""
@@ -76,8 +84,7 @@ def may_be_deferred(weights: Sequence[Tensor]) -> Chooses:
             return False
         # What a deferred call reads cannot lie in the memory that records share.
         small = left.numel() + right.numel() <= MOST_KEPT * call.result.numel()
-        fast = left.shape[1] <= LARGEST_BATCH or not one_dnn_is_faster()
-        return small and fast and not any(tensor.untyped_storage().data_ptr() in moving for tensor in (left, right))
+        return small and not any(tensor.untyped_storage().data_ptr() in moving for tensor in (left, right))
 
     return chosen
 
@@ -89,7 +96,7 @@ def descents(calls: Sequence[Call], weights: Sequence[Tensor], gradients: Sequen
     for position, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
         if call := products.get(gradient.data_ptr()):
             left, right = call.args
-            found[position] = Descent(weight.detach(), gradient, left, right)
+            found[position] = Descent(weight.detach(), gradient, left, right, one_dnn_product(left, right))
     made = {descent.gradient.data_ptr() for descent in found.values()}
     assert made == products.keys(), "a deferred product that is never computed"
     return found

@@ -27,6 +27,10 @@ LARGE = 150  # squared times itself: more than 3 million multiplications
         (lambda x, w, b: F.linear(x, w, b), normal((64, 300), (200, 300), (200,))),
         (lambda x, w, b: F.linear(x, w, b), normal((40, 300), (300, 300), (300,))),
         (lambda x, w: F.linear(x, w), normal((40, 300), (300, 300))),
+        # A batch with its samples innermost, as the layers of a recorded step multiply it, and the gradients.
+        (lambda w, x, b: w @ x + b, normal((300, 784), (784, 32), (300, 1))),
+        (lambda d, x: d @ x.t(), normal((300, 32), (784, 32))),
+        (lambda w, d: w.t() @ d, normal((300, 784), (300, 32))),
         (lambda x, w, b: F.linear(x.t(), w, b[::2]), normal((300, 140), (300, 300), (600,))),
         (lambda x, w, b: F.linear(x, w, b), normal((4, 16, 300), (200, 300), (200,))),
         (lambda a, b, c: torch.addmm(c, a, b), normal((LARGE, LARGE), (LARGE, LARGE), (LARGE, LARGE))),

@@ -10,7 +10,7 @@ from lossrun.catalog.metrics import off_scale
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.lint.rules import columns
-from lossrun.replay import descent, products
+from lossrun.replay import products
 from lossrun.steps.evaluate import EVALUATION_BATCH, evaluate
 from lossrun.training import grouping
 from lossrun.training.loop import train
@@ -168,8 +168,7 @@ def test_images_are_scaled_alike(laboratory: Laboratory, standardize: bool) -> N
 def test_products_on_another_kernel_are_for_training_alone(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (products, descent):
-        monkeypatch.setattr(module, "one_dnn_is_faster", lambda: True)
+    monkeypatch.setattr(products, "one_dnn_is_faster", lambda: True)
     wide = {**TASKS["regression"], "model": {"name": "mlp", "hidden": [300, 300]}, "epochs": 1}
     assert differences(laboratory, wide)[0] == 0
 
