@@ -104,11 +104,12 @@ def _scored(session: Session, member: MemberRun, answer: Callable[[], None]) -> 
         }
         at_best = None
         held_out = replica.parts.test or replica.parts.validation
+        best_is_last = not best.epoch or _same(best_arrays(replica), last)
         try:
             with interruptible():
-                if replica.parts.test is not None:
-                    fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.output_spec))
-                if best.epoch:
+                if not best_is_last:
+                    if replica.parts.test is not None:
+                        fact["test_at_last"] = _columns(evaluate(replica, replica.parts.test, session.output_spec))
                     load_weights(replica, best_arrays(replica))
                 if held_out is not None:
                     few = session.output_spec.outputs <= MOST_CLASSES
@@ -121,11 +122,17 @@ def _scored(session: Session, member: MemberRun, answer: Callable[[], None]) -> 
                 kept.shares.setdefault(name, {})[replica.seed] = shares.cpu().numpy()
             if held_out is replica.parts.test:
                 fact["test_at_best"] = _columns(at_best)
+                fact.setdefault("test_at_last", fact["test_at_best"])
             if at_best.classes:
                 part = "test" if held_out is replica.parts.test else "validation"
                 fact["classes_at_best"] = {"part": part, **at_best.classes}
         facts[str(replica.seed)] = fact
     return facts, kept
+
+
+def _same(best: Mapping[str, np.ndarray], last: Mapping[str, np.ndarray]) -> bool:
+    """Return whether the best weights are the last ones, bit for bit, so that one evaluation serves both."""
+    return all(best[name].tobytes() == array.tobytes() for name, array in last.items())
 
 
 def _most_shares(session: Session, member: MemberRun) -> int:
