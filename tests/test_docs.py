@@ -1,7 +1,6 @@
 """The documents cannot drift: what they name is there, and what they show runs."""
 
 import ast
-import os
 import re
 import shlex
 import shutil
@@ -22,7 +21,7 @@ from lossrun.cli import app
 from lossrun.config import read
 from lossrun.report.reference.listing import plural
 from lossrun.report.reference.topics import KINDS
-from tests.cli.conftest import Done, in_another_process
+from tests.crash.forks import Done, forks
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "lossrun"
@@ -218,11 +217,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(commands: Sequence[str], folder: Path) -> list[Done]:
     """The commands in order, at 80 columns. A comment behind one may say that it fails: `# exit code 2`."""
-    arguments = [shlex.split(command, comments=True)[1:] for command in commands]
-    found = in_another_process(arguments, folder, {**os.environ, "COLUMNS": "80"})
-    for command, done in zip(commands, found, strict=True):
-        expected = re.search(r"# exit code (\d+)", command)
-        assert done.code == (int(expected[1]) if expected else 0), (command, done.err.decode())
+    found = []
+    with forks() as server:
+        for command in commands:
+            words = shlex.split(command, comments=True)[1:]
+            done = server.run(words, folder, environment={"COLUMNS": "80"}, limit=600)
+            expected = re.search(r"# exit code (\d+)", command)
+            assert done.code == (int(expected[1]) if expected else 0), (command, done.err)
+            found.append(done)
     return found
 
 
@@ -246,7 +248,7 @@ def test_what_the_readme_shows_runs_in_order_and_prints_what_it_says(folder: Pat
     shown = 0
     for block, lines in zip(BLOCKS, blocks, strict=True):
         if block.language == "sh":
-            printed = [shape(text.decode()) for _ in lines for text in attrgetter("out", "err")(next(done))] or printed
+            printed = [shape(text) for _ in lines for text in attrgetter("out", "err")(next(done))] or printed
         elif not block.language:
             for piece in re.split(rf"^(?:{re.escape(SHORTENED)})?$\n", block.text, flags=re.MULTILINE):
                 assert any(shape(piece) in stream for stream in printed), (piece, printed)
@@ -287,7 +289,7 @@ def test_a_run_directory_holds_the_files_described(folder: Path) -> None:
     )
     options = " ".join(f'--set "{one}"' for one in more)
     (done,) = run([f"lossrun train mine.yaml --quiet --name described {options}"], folder)
-    path = folder / done.out.decode().strip()
+    path = folder / done.out.strip()
     files = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
     described = [word for row in table(ARCHITECTURE, "The run directory") for word in code_words(row[0])]
     patterns = [re.sub(r"<\w+>", "*", word) + ("*" if word.endswith("/") else "") for word in described]

@@ -13,6 +13,7 @@ import pytest
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.stopping import Request
 from tests.cli.conftest import CONFIG, Run
+from tests.crash.forks import forks
 from tests.training.conftest import rows
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
@@ -94,14 +95,14 @@ def test_ctrl_c_ends_a_long_validation_which_is_done_again_later(lossrun: Run, t
     (tmp_path / "slow.py").write_text(SLOW)
     (tmp_path / "config.yaml").write_text(CONFIG.replace("{name: mlp, hidden: [4]}", "'slow:Slow'") + "step: eager\n")
     assert lossrun("train", "config.yaml", "--quiet", "--name", "whole").code == 0
-    command = [sys.executable, "-m", "lossrun", "train", "config.yaml", "--name", "stopped"]
-    process = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "SLOW": "1"}, stderr=subprocess.PIPE)
-    while process.poll() is None and not (tmp_path / "begun").exists():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate()
-    assert process.returncode == 130
-    assert b"interrupted in epoch 1" in told
+    with forks() as server:
+        started = server.start(("train", "config.yaml", "--name", "stopped"), tmp_path, environment={"SLOW": "1"})
+        while not started.has_ended() and not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        started.kill(signal.SIGINT)
+        done = started.done()
+    assert done.code == 130
+    assert "interrupted in epoch 1" in done.err
     assert lossrun("resume", "stopped", "--quiet").code == 0
     whole, stopped = (RunDirectory(*(tmp_path / "runs").glob(f"*-{name}")) for name in ("whole", "stopped"))
     assert rows(whole) == rows(stopped)

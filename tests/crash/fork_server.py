@@ -37,6 +37,10 @@ def main() -> None:
         else:
             pid = os.fork()
             if pid == 0:
+                if request["ends_itself"]:
+                    prepare(request)
+                    lossrun.cli.main()
+                    return
                 be_child(request)
             started[pid] = time.monotonic()
             answer = {"pid": pid}
@@ -60,22 +64,10 @@ def ended(pid: int, started: dict[int, float]) -> dict[str, Any]:
 
 
 def be_child(request: dict[str, Any]) -> None:
-    """Run one command and end. It never returns."""
+    """Run one command, report, and end at once. It never returns."""
     code = 1
     try:
-        os.setpgid(0, 0)  # so that its own children can be ended with it
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in background jobs
-        interrupts.take_over()
-        signal.alarm(request["limit"])  # ends it, whatever it does
-        for descriptor, path in ((1, request["out"]), (2, request["err"])):
-            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.chdir(request["folder"])
-        os.environ.update(request["environment"])
-        sys.argv = ["lossrun", *request["arguments"]]
-        if request["prepare"]:
-            module, _, function = request["prepare"].partition(":")
-            getattr(importlib.import_module(module), function)(**request["given"])
+        prepare(request)
         code = exit_code()
     except BaseException:
         traceback.print_exc()
@@ -85,6 +77,23 @@ def be_child(request: dict[str, Any]) -> None:
         with suppress(Exception), open(request["report"], "x") as file:  # noqa: PTH123
             json.dump({"torch": "torch" in sys.modules}, file)
         os._exit(code)
+
+
+def prepare(request: dict[str, Any]) -> None:
+    """Make this process, which was just forked, like one that starts the command."""
+    os.setpgid(0, 0)  # so that its own children can be ended with it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in background jobs
+    interrupts.take_over()
+    signal.alarm(request["limit"])  # ends it, whatever it does
+    for descriptor, path in ((1, request["out"]), (2, request["err"])):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.chdir(request["folder"])
+    os.environ.update(request["environment"])
+    sys.argv = ["lossrun", *request["arguments"]]
+    if request["prepare"]:
+        module, _, function = request["prepare"].partition(":")
+        getattr(importlib.import_module(module), function)(**request["given"])
 
 
 def flushed(code: int) -> int:

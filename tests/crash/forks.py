@@ -55,6 +55,15 @@ class Started:
         self._server = server
         self._files = files
 
+    def has_ended(self) -> bool:
+        """Return whether it has ended: then it is a zombie, until somebody asks how."""
+        return ") Z " in Path(f"/proc/{self.pid}/stat").read_text()
+
+    def lines(self) -> int:
+        """Return how many lines it has printed so far."""
+        path = self._files["out"]
+        return path.read_bytes().count(b"\n") if path.exists() else 0
+
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         os.kill(self.pid, number)
 
@@ -114,6 +123,8 @@ class Forks:
         environment: Mapping[str, str] | None = None,
         prepare: str = "",
         limit: int = LIMIT,
+        out: Path | None = None,
+        ends_itself: bool = False,
         **given: Any,
     ) -> Started:
         """Start `lossrun ARGUMENTS` in a folder.
@@ -121,9 +132,12 @@ class Forks:
         Args:
             prepare: `module:function`, called with `given` in the new process before the command.
             limit: Seconds after which it is ended.
+            out: What it writes its standard output to, such as a pipe; left out: `Done.out`.
+            ends_itself: The interpreter ends the process, as it does outside of tests, which takes a little longer.
         """
         number = next(self._numbers)
         files = {name: self._folder / f"{number}.{name}" for name in ("out", "err", "report")}
+        paths = {name: str(path) for name, path in files.items()} | ({"out": str(out)} if out else {})
         answer = self.asked(
             {
                 "arguments": list(arguments),
@@ -132,7 +146,8 @@ class Forks:
                 "prepare": prepare,
                 "given": given,
                 "limit": limit,
-                **{name: str(path) for name, path in files.items()},
+                "ends_itself": ends_itself,
+                **paths,
             }
         )
         return Started(self, answer["pid"], files)

@@ -40,7 +40,7 @@ def killed_until_done(
     for kills in range(most):
         started, begun = start(), time.monotonic()
         if kills < most - 1:
-            wait_for(started.pid, draw.uniform(0, longest))
+            wait_for(started, draw.uniform(0, longest))
             started.kill()
         done = started.done()
         if done.code != -9:
@@ -63,11 +63,10 @@ def run_killed_until_done(server: Forks, place: Path, draw: Random) -> tuple[int
     return killed_until_done(start, draw, lambda: lost(place, int(steps.read_bytes() or b"0")))
 
 
-def wait_for(pid: int, seconds: float) -> None:
-    """Wait, but not for a process that has ended: it stays a zombie until somebody asks how."""
+def wait_for(started: Started, seconds: float) -> None:
+    """Wait, but not for a process that has ended."""
     end = time.monotonic() + seconds
-    status = Path(f"/proc/{pid}/stat")
-    while time.monotonic() < end and ") Z " not in status.read_text():
+    while time.monotonic() < end and not started.has_ended():
         time.sleep(0.002)
 
 

@@ -3,11 +3,10 @@
 import errno
 import json
 import math
-import os
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.resumable import resuming
 from lossrun.training.starting.resume import resume_at
 from lossrun.training.starting.start import begin
+from tests.crash.forks import Started, forks
 from tests.training.conftest import REGRESSION, Laboratory, newest, rows
 
 SMALL: dict[str, Any] = {
@@ -268,6 +268,13 @@ def test_events_are_rows_on_disk(laboratory: Laboratory) -> None:
                 assert newest(session.run).metadata["epoch"] == event.epoch + 1
 
 
+def wait_for(started: Started, what: Callable[[], bool]) -> None:
+    """Wait for something that a command does before it ends."""
+    while not what():
+        assert not started.has_ended(), started.done().err
+        time.sleep(0.01)
+
+
 LONG = {**SMALL, "epochs": 100_000, "dataset": {**SMALL["dataset"], "samples": 400}}
 
 
@@ -276,47 +283,40 @@ LONG = {**SMALL, "epochs": 100_000, "dataset": {**SMALL["dataset"], "samples": 4
 )
 def test_a_stopped_process_can_be_resumed(tmp_path: Path, number: int, code: int) -> None:
     (tmp_path / "config.yaml").write_text(json.dumps(LONG))
-    command = [sys.executable, "-m", "lossrun", "train", "config.yaml"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for _ in range(4):  # the header and three epochs
-            process.stdout.readline()
-        os.kill(process.pid, number)
-        _, stderr = process.communicate(timeout=60)
-    assert process.returncode == code
+    with forks() as server:
+        started = server.start(("train", "config.yaml"), tmp_path)
+        wait_for(started, lambda: started.lines() >= 4)  # the header and three epochs
+        started.kill(number)
+        done = started.done()
+    assert done.code == code
     (path,) = (tmp_path / "runs").iterdir()
     run = recorded.load(path)
     if number == signal.SIGKILL:
         assert run.status == "interrupted"
     else:
         assert run.status == "stopped"
-        assert "Traceback" not in stderr
-        assert f"\n  lossrun resume {path.name}\n" in stderr
-        assert "error:" not in stderr
-    done = history.read(path / "history.jsonl").rows[-1]["epoch"]
-    Laboratory(tmp_path).resume(RunDirectory(path), f"epochs={done + 3}")
+        assert "Traceback" not in done.err
+        assert f"\n  lossrun resume {path.name}\n" in done.err
+        assert "error:" not in done.err
+    last = history.read(path / "history.jsonl").rows[-1]["epoch"]
+    Laboratory(tmp_path).resume(RunDirectory(path), f"epochs={last + 3}")
     epochs = [row["epoch"] for row in history.read(path / "history.jsonl").rows]
-    assert epochs == list(range(1, done + 4))
+    assert epochs == list(range(1, last + 4))
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 on this platform")
 def test_sigusr1_saves_and_goes_on(tmp_path: Path) -> None:
     config = {**LONG, "checkpoint": "100000 epochs"}
     (tmp_path / "config.yaml").write_text(json.dumps(config))
-    command = [sys.executable, "-m", "lossrun", "train", "config.yaml"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for _ in range(4):
-            process.stdout.readline()
+    with forks() as server:
+        started = server.start(("train", "config.yaml"), tmp_path)
+        wait_for(started, lambda: started.lines() >= 4)
         (path,) = (tmp_path / "runs").iterdir()
-        os.kill(process.pid, signal.SIGUSR1)
-        deadline = time.monotonic() + 30
-        while len(checkpoints.candidates(path / "checkpoints")) < 2 and time.monotonic() < deadline:
-            process.stdout.readline()
-        assert process.poll() is None
-        assert len(checkpoints.candidates(path / "checkpoints")) == 2
-        process.kill()
-        process.communicate()
+        started.kill(signal.SIGUSR1)
+        wait_for(started, lambda: len(checkpoints.candidates(path / "checkpoints")) == 2)
+        assert not started.has_ended()
+        started.kill()
+        started.done()
 
 
 class Clock:
