@@ -33,6 +33,7 @@ COMMANDS = [
     ["gc", "--yes"],
     ["rm", "x", "--yes"],
 ]
+PRINTS_ITS_PATH = ["train", "config.yaml", "--quiet", "--runs-dir", f"r{CAFE}"]
 ENCODINGS = {
     "utf-8": {"PYTHONIOENCODING": "utf-8"},
     "ascii": {"PYTHONIOENCODING": "ascii"},
@@ -66,9 +67,13 @@ def ran(folder: Path, commands: Sequence[Sequence[str]], **variables: str) -> li
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_folder_whose_name_is_no_text(folder: Path, encoding: str) -> None:
-    for done in ran(folder, COMMANDS, HOME=str(folder), **ENCODINGS[encoding]):
+    for done in ran(folder, [*COMMANDS, PRINTS_ITS_PATH], HOME=str(folder), **ENCODINGS[encoding]):
         assert (done.arguments, done.code, done.err if done.code else b"") == (done.arguments, 0, b"")
         assert b"Traceback" not in done.err
+    # What the last one has printed can be used as a path.
+    loaded = recorded.load(folder / os.fsdecode(done.out.rstrip(b"\n")))
+    assert loaded.environment["directory"] == str(folder)
+    assert loaded.status == "finished"
 
 
 def test_what_cannot_be_text_is_refused_in_one_message(folder: Path) -> None:
@@ -83,15 +88,6 @@ def test_what_cannot_be_text_is_refused_in_one_message(folder: Path) -> None:
     for done in ran(folder, commands, HOME=str(folder)):
         assert (done.arguments, done.code, b"Traceback" in done.err) == (done.arguments, 2, False)
     assert not (folder / "runs").exists()
-
-
-def test_a_printed_path_can_be_used(folder: Path) -> None:
-    arguments = ["train", "config.yaml", "--quiet", "--runs-dir", f"r{CAFE}"]
-    (done,) = ran(folder, [arguments], HOME=str(folder))
-    run = folder / os.fsdecode(done.out.rstrip(b"\n"))
-    loaded = recorded.load(run)
-    assert loaded.environment["directory"] == str(folder)
-    assert loaded.status == "finished"
 
 
 @pytest.mark.parametrize("home", [{"HOME": "/proc/nowhere"}, {"first": "no_home"}], ids=["gone", "unknown user"])
