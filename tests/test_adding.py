@@ -77,7 +77,7 @@ COMMANDS = [
     ("script", "numbers.yaml", "--as", "pytorch"),
     ("script", "classes.yaml", "--as", "pytorch"),
     ("script", "classes.yaml", "--as", "keras"),
-    ("pytest", "-vv", "-p", "no:cacheprovider", "-n", "0", *FILES, "-k", CHOSEN),
+    ("pytest", "-vv", "-p", "no:cacheprovider", "--assert=plain", "-n", "0", *FILES, "-k", CHOSEN),
 ]
 
 

@@ -20,14 +20,17 @@ def test_there_is_an_example_of_each_kind() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_the_examples_work_as_they_stand(tmp_path: Path) -> None:
-    """All in one copy, each command in a process of its own."""
+    """All in one copy: each command in a process of its own, and the tests of all examples in another one."""
     folder = tmp_path / "lossrun"
     copy_with(list(EXAMPLES), folder)
     # Tests that need the real MNIST are not what is tried here: without CI they are skipped.
     environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "100"}
     environment.pop("CI", None)
     asked = [shlex.split(command) for name in EXAMPLES for command in commands(name)]
-    options = ["-n", "0", "-p", "no:cacheprovider"]
-    asked = [[*words, *options] if words[0] == "pytest" else words[1:] for words in asked]
-    for done in in_another_process(asked, folder, environment, apart=["torch"]):
+    assert {words[0] for words in asked} == {"pytest", "lossrun"}
+    tests = dict.fromkeys(word for words in asked if words[0] == "pytest" for word in words[1:])
+    assert all((folder / path).is_file() for path in tests)
+    pytest_ = ["pytest", *tests, "-n", "0", "-p", "no:cacheprovider", "--assert=plain"]
+    asked = [pytest_, *(words[1:] for words in asked if words[0] == "lossrun")]
+    for done in in_another_process(asked, folder, environment, apart=["torch", "lossrun.training.starting.start"]):
         assert done.code == 0, (done.arguments, done.out.decode(), done.err.decode())
