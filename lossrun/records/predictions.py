@@ -52,6 +52,13 @@ class RecordedPredictions:
     weights: np.ndarray | None = None
     shares: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays by the names that they have in the file."""
+        outputs = {f"{_OUTPUTS}{seed}": array for seed, array in self.outputs.items()}
+        shares = {f"{_SHARES}{metric}": np.stack([*each.values()], axis=1) for metric, each in self.shares.items()}
+        weights = {} if self.weights is None else {"weights": self.weights}
+        return {"ids": self.ids, "targets": self.targets, **outputs, **weights, **shares}
+
 
 def most_shares(samples: int, seeds: int, outputs: int) -> int:
     """Return how many metrics' shares fit into the file, in addition to `outputs` numbers for each sample and seed."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from lossrun.errors import RunError
 from lossrun.inference.verifying import verified
@@ -124,6 +125,35 @@ def test_what_differs_on_this_machine_is_named(run: RunDirectory, monkeypatch: p
     assert problem.startswith("steps 9 to 12: model.body.output.bias differs")
     assert "because this differs here: cpu_capability " in problem
     assert problem.endswith("-> ABACUS")
+
+
+def with_other_bytes(data: bytes) -> bytes:
+    """Write a safetensors file as another version of the library might: with more blanks behind its header."""
+    length = int.from_bytes(data[:8], "little")
+    return (length + 8).to_bytes(8, "little") + data[8 : 8 + length] + b" " * 8 + data[8 + length :]
+
+
+def test_the_same_numbers_written_as_other_bytes_are_the_same(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by another version of Python, numpy or safetensors."""
+    save = safetensors.numpy.save
+    monkeypatch.setattr("numpy.savez", np.savez_compressed)
+    monkeypatch.setattr("safetensors.numpy.save", lambda *given, **named: with_other_bytes(save(*given, **named)))
+    assert verified(run.path).problems == ()
+
+
+@pytest.mark.parametrize("name", ["outputs_seed1", "ids", "shares_accuracy"])
+def test_another_number_in_the_predictions_is_named(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    savez = np.savez
+
+    def changed(file: Any, **arrays: np.ndarray) -> None:
+        savez(file, **{**arrays, name: arrays[name] + 1})
+
+    monkeypatch.setattr("numpy.savez", changed)
+    assert verified(run.path).problems == (f"steps 9 to 12: predictions differ from those recorded: {name}",)
 
 
 @pytest.mark.parametrize("golden", sorted(path.parent.name for path in GOLDEN.glob("*/run.json")))

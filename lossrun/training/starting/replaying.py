@@ -1,6 +1,6 @@
 """Train a part of a recorded run again, and compare every bit with the record. The run is only read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,8 @@ from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
 from lossrun.errors import CheckpointError, DivergedError
 from lossrun.experiment import Experiment, load_experiment
-from lossrun.records import checkpoints, ledger
+from lossrun.files import is_there
+from lossrun.records import checkpoints, ledger, predictions
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files import strict_json
 from lossrun.records.files.contents import content_if_there
@@ -157,7 +158,7 @@ class _Replay:
                         if (session.position.epoch, session.position.step) == ends:
                             self._compare(session, goal)
                     elif isinstance(event, RunFinished) and finished is not None and goal is not None:
-                        self._compare_end(session, event, finished, goal)
+                        self._compare_end(session, event, finished)
         except _ReachedError:
             pass
         except DivergedError as error:
@@ -184,15 +185,39 @@ class _Replay:
             if wrong:
                 self.problems.append(f"history of epoch {row['epoch']}, seed {row['seed']}: {_listed(wrong)} differs")
 
-    def _compare_end(self, session: Session, event: RunFinished, finished: Mapping[str, Any], goal: Checkpoint) -> None:
+    def _compare_end(self, session: Session, event: RunFinished, finished: Mapping[str, Any]) -> None:
         if not _is_within(finished["seeds"], event.seeds):
             self.problems.append("the scores on the held-out data differ from those in the ledger")
-        if goal.metadata["format_version"] < checkpoints.FORMAT_VERSION:
-            return  # files that older versions wrote have other digests; `goal` holds the best weights
+        if not self.run.verified:
+            return
         again = ledger.read(session.run.ledger_path)[-1]
-        for key in ("predictions", "best_weights"):
-            if finished.get(key) and key in again and again[key] != finished[key] and self.run.verified:
-                self.problems.append(f"{key} differ from those recorded")
+        for key, arrays_of in _FILES_OF_THE_END.items():
+            # Another version of Python, numpy or safetensors may write the same arrays as other bytes.
+            if not finished.get(key) or key not in again or again[key] == finished[key]:
+                continue
+            theirs, ours = arrays_of(RunDirectory(self.run.path), finished[key]), arrays_of(session.run, again[key])
+            if wrong := [name for name, array in theirs.items() if not _equal(array, ours.get(name))]:
+                self.problems.append(f"{key} differ from those recorded: {_listed(wrong)}")
+
+
+def _kept_predictions(run: RunDirectory, digest: str | None) -> dict[str, np.ndarray]:
+    """Return what predictions.npz holds; {} if it was removed, or nothing was kept."""
+    if digest is None or not is_there(run.predictions_path):
+        return {}
+    return predictions.read(run.predictions_path, digest).arrays()
+
+
+def _kept_weights(run: RunDirectory, name: str | None) -> dict[str, np.ndarray]:
+    """Return the tensors in the file of best weights; {} if it was removed, or there are none."""
+    path = run.checkpoints / Path(name or "").name
+    return checkpoints.read(path).tensors if name and is_there(path) else {}
+
+
+# The keys of the event `finished` that name a file, each with what reads its arrays.
+_FILES_OF_THE_END: Final[Mapping[str, Callable[[RunDirectory, str | None], dict[str, np.ndarray]]]] = {
+    "predictions": _kept_predictions,
+    "best_weights": _kept_weights,
+}
 
 
 def _segments_between(run: RecordedRun, first: tuple[int, int], last: tuple[int, int]) -> list[Segment]:
