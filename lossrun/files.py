@@ -29,16 +29,29 @@ def named_path(text: str | os.PathLike[str]) -> Path:
 def is_there(path: Path | str) -> bool:
     """Return whether something has this name, a link that leads nowhere included.
 
-    What cannot be looked at is there: a failing disk or a stale handle of a file server must not make a run disappear
-    from a listing, or a file look as if it had never been written. Reading it then says what is wrong.
+    What cannot be looked at is there: a failing disk, a stale handle of a file server, or a folder that lets only its
+    owner in must not make a run disappear from a listing, or a file look as if it had never been written. Reading it
+    then says what is wrong.
     """
     try:
         os.lstat(path)
+    except PermissionError:
+        return os.path.lexists(os.path.dirname(path))  # noqa: PTH120  # false if the folder may not exist either
     except OSError as error:
         return error.errno not in _ABSENT
     except ValueError:  # a NUL in a name
         return False
     return True
+
+
+def is_file(path: Path | str) -> bool:
+    """Return whether a file is there, for searches: unlike `Path.is_file`, False where nobody lets us look."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path | str) -> bool:
+    """Return whether a folder is there, for searches: unlike `Path.is_dir`, False where nobody lets us look."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -110,8 +123,8 @@ def read_at_most(path: Path, most: int) -> bytes:
         os.close(descriptor)
 
 
-# Errors that say that there is nothing; the last one, that a folder of somebody else lets nobody in.
-_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES})
+# Errors that say that there is nothing.
+_ABSENT: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 # Without waiting for a pipe; O_BINARY is of Windows.
 _FLAGS: Final = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 

@@ -1,5 +1,6 @@
 """Suggest files for a name that does not exist: the nearest name first, and how many there are."""
 
+import os
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -18,7 +19,7 @@ def nearby(path: Path, endings: Sequence[str] = (), kind: str = "file") -> str:
         endings: The endings of files that could be meant, such as `.yaml`; () for any.
         kind: What to call such a file.
     """
-    if not path.parent.is_dir():
+    if not _may_be_folder(path.parent):
         return _no_folder(path)
     names = names_in(path.parent, endings)
     below = [] if path.name in names else _one_folder_below(path)
@@ -74,7 +75,7 @@ def inside(folder: Path, endings: Sequence[str] = (), kind: str = "file") -> str
 
 def about_folder(path: Path) -> str:
     """Say that the folder of a file to write does not exist, and which one may be meant; "" if it exists."""
-    return "" if path.absolute().parent.is_dir() else _no_folder(path)
+    return "" if _may_be_folder(path.absolute().parent) else _no_folder(path)
 
 
 def joined(text: str, more: str) -> str:
@@ -102,8 +103,16 @@ def _no_folder(path: Path) -> str:
     if not close or _likeness(missing.name, close) < _CLOSE:
         return f"; there is no folder {_shown(str(missing))}"
     meant = missing.parent / close / path.relative_to(missing)
-    meant = meant if meant.exists() else missing.parent / close
+    meant = meant if os.path.lexists(meant) else missing.parent / close
     return f"; there is no folder {_shown(str(missing))}: did you mean {_shown(str(meant))}?"
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Return whether a folder is there, or nobody lets us look."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return True
 
 
 def _one_folder_below(path: Path) -> list[Path]:
@@ -159,4 +168,5 @@ def about(path: Path, error: OSError, endings: Sequence[str] = (), kind: str = "
     """Return what helps with a file that cannot be opened: `nearby` if it does not exist, `inside` for a folder."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return nearby(path, endings, kind)
-    return inside(path, endings, kind) if path.is_dir() else ""
+    is_folder = os.path.isdir(path)  # noqa: PTH112  # which raises nothing where nobody lets us look
+    return inside(path, endings, kind) if is_folder else ""

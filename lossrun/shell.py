@@ -55,7 +55,7 @@ def run_command(name: str, run: Path, *, set_: Sequence[str] = ()) -> str:
 def run_word(run: Path) -> str | Path:
     """Return the run's name if it is in the default folder of runs, otherwise its path."""
     usual = _is_usual("--runs-dir", DEFAULT_RUNS, DEFAULT_RUNS)
-    by_name = usual and run.parent.resolve() == DEFAULT_RUNS.resolve() and not Path(run.name).exists()
+    by_name = usual and run.parent.resolve() == DEFAULT_RUNS.resolve() and not os.path.lexists(run.name)
     return run.name if by_name else run
 
 

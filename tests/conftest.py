@@ -107,6 +107,7 @@ SLOW = (
     "cli/test_own_code.py",
     "cli/test_plot.py",
     "cli/test_printed_commands.py",
+    "cli/test_readers.py",
     "cli/test_signals.py",
     "cli/test_surroundings.py",
     "cli/test_sweep.py",

@@ -13,6 +13,7 @@ from lossrun.data.load import load
 from lossrun.data.samples.dataset import Data
 from lossrun.data.sources.images import IMAGE_SETS, TEST, TRAIN
 from lossrun.errors import LossrunError, RunError
+from lossrun.files import is_file
 from lossrun.records.files import strict_json
 from lossrun.records.provenance import prepared, whereabouts
 from lossrun.records.provenance.whereabouts import Place
@@ -99,7 +100,7 @@ def _load(
 
 
 def _is_in(folder: Path, file: str) -> bool:
-    return (folder / file).is_file() or (folder / file.removesuffix(".gz")).is_file()
+    return is_file(folder / file) or is_file(folder / file.removesuffix(".gz"))
 
 
 def _is_image(shape: tuple[int, ...]) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from lossrun.catalog import nearest
 from lossrun.config.config import Choice, Config
 from lossrun.errors import UsageError
+from lossrun.files import is_file
 from lossrun.nearby import nearby, nearest_first
 from lossrun.plugins.calling import users_code
 from lossrun.plugins.sources import files_to_keep, is_installed, read_sources, texts_in
@@ -115,7 +116,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _is_left(path: Path, modules: set[Path]) -> bool:
     try:
-        return path.is_file() and path.resolve() not in modules
+        return is_file(path) and path.resolve() not in modules
     except (OSError, ValueError):  # not the name of a file
         return False
 

@@ -39,6 +39,11 @@ def stamped(name: str, when: datetime) -> str:
     return f"{when.astimezone(UTC):{_STAMP}}-{slug(name)}"
 
 
+def is_stamped(path: str) -> bool:
+    """Return whether the directory's name begins with a time."""
+    return _STAMPED.fullmatch(os.path.basename(path)) is not None  # noqa: PTH119  # of thousands of paths as text
+
+
 def age(path: Path) -> tuple[str, int, str]:
     """Return a key that sorts runs and sweeps by age: the time in the name, then that of a file written only once."""
     written = 0  # the directory was removed in the meantime
@@ -53,10 +58,12 @@ def age(path: Path) -> tuple[str, int, str]:
 def oldest_first(folder: Path, belongs: Callable[[str], bool]) -> list[Path]:
     """Return the directories in `folder` that `belongs` accepts, oldest first; [] if there is no such folder.
 
-    `belongs` gets a path as text, because creating thousands of path objects takes a while.
+    `belongs` gets a path as text, because creating thousands of path objects takes a while. OSError is raised if this
+    process may not look into the folder.
     """
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if not entry.name.startswith(".")]
+    os.lstat(f"{folder}/.")  # names alone may be allowed; then no run could be told from other folders
     return sorted((folder / name for name in names if belongs(f"{folder}/{name}")), key=age)

@@ -16,6 +16,7 @@ from lossrun.errors import LockedError, RunError, UsageError
 from lossrun.files import read_regular
 from lossrun.records import checkpoint_headers, ledger, lock
 from lossrun.records.files import durable, strict_json
+from lossrun.records.files.contents import unreadable
 from lossrun.records.run_directory import RunDirectory, is_run
 from lossrun.records.status import Status, status
 from lossrun.records.sweep_directory import is_sweep
@@ -163,7 +164,7 @@ def is_ours(run: Path) -> bool:
         with suppress(RunError):
             return ledger.recorded_config(ledger.read(RunDirectory(run).ledger_path)) is not None
         if isinstance(error, OSError):
-            raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
+            raise RunError(unreadable(path, error)) from error
         return False
 
 

@@ -1,5 +1,6 @@
 """Name the files of a run directory, and create one."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,8 +131,20 @@ def file_contents(config: Mapping[str, Any], environment: Mapping[str, Any]) -> 
 
 
 def all_runs(runs_dir: Path) -> list[Path]:
-    """Return every run directory directly in `runs_dir`, oldest first."""
-    return names.oldest_first(runs_dir, is_run)
+    """Return every run directory directly in `runs_dir`, oldest first.
+
+    A folder that lets only its owner in is one if it is called like one.
+    """
+    return names.oldest_first(runs_dir, lambda path: is_run(path) and (names.is_stamped(path) or is_open(path)))
+
+
+def is_open(path: Path | str) -> bool:
+    """Return whether this process may look at what is in a folder."""
+    try:
+        os.lstat(f"{path}/.")
+    except OSError:
+        return False
+    return True
 
 
 def is_run(path: Path | str) -> bool:

@@ -19,6 +19,7 @@ from lossrun.data.sources.download import download
 from lossrun.data.sources.idx import read_idx
 from lossrun.data.sources.places import array_cache_dir, is_nowhere
 from lossrun.errors import AbsentDataError, DataError
+from lossrun.files import is_file, is_folder
 from lossrun.nearby import nearby
 
 TRAIN: Final = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")
@@ -68,7 +69,7 @@ def fetch(name: str, data_dir: Path) -> list[Path]:
 
 def _find(folder: Path, file_name: str) -> Path | None:
     candidates = (folder / file_name, folder / file_name.removesuffix(".gz"))
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if is_file(path)), None)
 
 
 def _check_digest(path: Path, published: str) -> None:
@@ -87,7 +88,7 @@ def _check_digest(path: Path, published: str) -> None:
 
 def _elsewhere(folder: Path) -> str:
     """Return which folder may be meant, if this one is misspelt."""
-    return "" if folder.parent.is_dir() else nearby(folder)
+    return "" if is_folder(folder.parent) else nearby(folder)
 
 
 def _downloaded(name: str, file_name: str, folder: Path) -> Path:

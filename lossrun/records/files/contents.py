@@ -15,7 +15,7 @@ def content(path: Path, most: int = READABLE) -> bytes:
     try:
         return read_regular(path, most)
     except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
+        raise RunError(unreadable(path, error)) from error
 
 
 def content_if_there(path: Path) -> bytes:
@@ -25,7 +25,13 @@ def content_if_there(path: Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}; restore it from a copy") from error
+        raise RunError(unreadable(path, error)) from error
+
+
+def unreadable(path: Path, error: OSError) -> str:
+    """Say that a file of a run cannot be read, and what to do about it."""
+    fix = "ask its owner to let you read it" if isinstance(error, PermissionError) else "restore it from a copy"
+    return f"cannot read {path}: {error.strerror or error}; {fix}"
 
 
 def length_of(path: Path) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from lossrun.errors import RunError
 from lossrun.files import open_regular
 from lossrun.records.files import durable, strict_json
-from lossrun.records.files.contents import content_if_there
+from lossrun.records.files.contents import content_if_there, unreadable
 from lossrun.records.files.digests import with_unix_lines
 
 # More than one: a single NUL byte is a blank with one bit flipped.
@@ -76,7 +76,7 @@ def read_plain(
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}") from error
+        raise RunError(unreadable(path, error)) from error
     return torn or bool(rest)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from lossrun.errors import RunError
+from lossrun.files import is_folder
 from lossrun.nearby import joined, nearby, nearest_first
 from lossrun.records import ledger
 from lossrun.records.files import config_file
@@ -64,7 +65,7 @@ def find(spec: str, runs_dir: Path) -> Path:
     if "/" in spec or os.sep in spec:
         if named := called(spec, runs, "config.yaml"):
             return named
-        near = "" if path.is_dir() else _near_path(path)
+        near = "" if is_folder(path) else _near_path(path)
         raise RunError(f"{spec} is not a run directory: it has no {' and no '.join(missing_files(path))}{near}")
     if (back := steps_back(spec)) is not None:
         return recent(back, runs, runs_dir)

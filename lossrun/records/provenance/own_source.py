@@ -7,6 +7,7 @@ from typing import Any
 from lossrun.errors import RunError
 from lossrun.files import is_there, read_regular
 from lossrun.records.files import digests
+from lossrun.records.files.contents import unreadable
 from lossrun.records.files.digests import DAMAGED
 from lossrun.records.provenance.source_code import recorded_source
 from lossrun.records.recorded import RecordedRun
@@ -23,7 +24,7 @@ def check_copies(run: RecordedRun) -> None:
     try:
         is_other = is_there(folder) and not folder.is_dir()
     except OSError as error:
-        raise RunError(f"cannot read {folder}: {error.strerror or error}; restore it from a copy") from error
+        raise RunError(unreadable(folder, error)) from error
     if is_other:
         raise RunError(f"{folder}: not a folder; {DAMAGED}")
     for path in changed_files(run, folder):

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lossrun.catalog.datasets import DATASETS
 from lossrun.errors import RunError
-from lossrun.files import named_path
+from lossrun.files import is_file, is_folder, named_path
 from lossrun.records.provenance.own_source import changed_files
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
@@ -70,10 +70,10 @@ def data_folder(run: RecordedRun, default: Path) -> Path:
 def recorded_data_folder(facts: Mapping[str, Any], path: Path, default: Path) -> Path:
     """Return the folder where the run or sweep in `path` last found its data, from its recorded `starting_points`."""
     remembered = Path(facts.get("data_dir", default))
-    if remembered.is_dir() or not facts.get("data_from_runs_dir"):
-        return remembered if remembered.is_dir() else default
+    if is_folder(remembered) or not facts.get("data_from_runs_dir"):
+        return remembered if is_folder(remembered) else default
     moved = path.resolve().parent / facts["data_from_runs_dir"]
-    return moved.resolve() if moved.is_dir() else default
+    return moved.resolve() if is_folder(moved) else default
 
 
 def config_folder(config: Mapping[str, Any], facts: Mapping[str, Any], path: Path) -> Path:
@@ -86,7 +86,7 @@ def config_folder(config: Mapping[str, Any], facts: Mapping[str, Any], path: Pat
     named = _file_of(dataset)
     modules = [name.partition(":")[0] for name in _own_names(config)]
     own = [module for module in modules if any(_has(folder, module) for folder in folders)]
-    complete = (f for f in folders if (named is None or (f / named).is_file()) and _has_all(f, own))
+    complete = (f for f in folders if (named is None or is_file(f / named)) and _has_all(f, own))
     return next(complete, folders[0])
 
 
@@ -180,7 +180,7 @@ def _files(run: RecordedRun, name: Path, data_dir: Path | None) -> Iterator[Path
     others = [Path(remembered)] if remembered else []
     for folder in (*([data_dir.absolute()] if data_dir else []), *folders, *others):
         for path in (folder / name, folder / name.name):
-            if path.is_file():
+            if is_file(path):
                 yield path
 
 
@@ -195,7 +195,7 @@ def _possible_folders(facts: Mapping[str, Any], path: Path) -> Sequence[Path]:
     found = [recorded, *([directory.parent / moved] if moved else []), directory.parent, directory.parent.parent]
     with suppress(FileNotFoundError):  # the current folder was removed
         found.append(Path.cwd())
-    return [folder.resolve() if folder.exists() else folder for folder in dict.fromkeys(found)]
+    return [folder.resolve() if is_folder(folder) else folder for folder in dict.fromkeys(found)]
 
 
 def _has_all(folder: Path, modules: Sequence[str]) -> bool:

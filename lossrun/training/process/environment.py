@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from lossrun.config import Config, SourcedConfig
+from lossrun.files import is_there
 from lossrun.plugins.loading import loaded_sources
 from lossrun.records.provenance.source_code import recorded_source
 from lossrun.replay.products import one_dnn_is_faster
@@ -94,7 +95,7 @@ def _changed_code(before: Any, now: Any) -> list[str]:
 
 def _git_commit(directory: Path) -> str | None:
     """Return the commit of the user's code, with + if files differ from it; None outside a repository."""
-    if not any((parent / ".git").exists() for parent in (directory, *directory.parents)):
+    if not any(is_there(parent / ".git") for parent in (directory, *directory.parents)):
         return None
     command = ["git", "-C", os.fspath(directory), "describe", "--always", "--abbrev=40", "--dirty=+"]
     try:

@@ -12,7 +12,7 @@ from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import Config, Override, SourcedConfig, from_mapping
 from lossrun.config.overrides import key_of
 from lossrun.errors import DataError, UsageError
-from lossrun.files import named_path
+from lossrun.files import is_file, named_path
 from lossrun.records import recorded
 from lossrun.records.files.edits import differences
 from lossrun.records.lock import writing
@@ -156,7 +156,7 @@ def _with_data_found(run: RecordedRun, place: Place, overrides: Sequence[Overrid
     if not isinstance(named, str):
         return reading
     path = named_path(named)
-    if (place.directory / path).is_file() or not path.is_file():
+    if is_file(place.directory / path) or not is_file(path):
         return reading
     dataset = reading.config.dataset.replace(path=str(path.resolve()))
     return replace(reading, config=replace(reading.config, dataset=dataset))
