@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config.resolve import loss_declaration
+from lossrun.digits import reach
 from lossrun.health.alternatives import BETTER, LEARNED, further, larger_model, long_enough, of_loss, smaller_rate
 from lossrun.health.circumstances import RATE, Advice, Circumstances, last_of_each_key
 from lossrun.health.layers import Layers
@@ -115,7 +116,7 @@ def _by_schedule(known: Circumstances, row: Mapping[str, Any], *, diverged: bool
         what = "lowered"
     else:
         return None
-    return Advice(f"the schedule had {what} the learning rate from {configured:g} to {rate:g}", ("schedule=constant",))
+    return Advice(f"the schedule had {what} the learning rate from {reach(configured, rate)}", ("schedule=constant",))
 
 
 def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None:
@@ -163,7 +164,7 @@ def _of_targets(known: Circumstances) -> Advice | None:
     if scale is None or not settings:
         return None
     return Advice(
-        f"targets of {scale.low:g} to {scale.high:g} are far from the first outputs of the network, which are near 0",
+        f"targets of {reach(scale.low, scale.high)} are far from the first outputs of the network, which are near 0",
         (*settings, *(setting for cure in known.lint.values() for setting in cure)),
     )
 

@@ -5,6 +5,7 @@ from math import isfinite, nan
 from typing import Any
 
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
+from lossrun.digits import apart
 from lossrun.shell import set_options
 
 
@@ -56,7 +57,8 @@ class Finding:
         if self.epochs > 1:
             seen += f" for {self.epochs} epochs"
         if self.name == "overfitting":
-            seen += f", val_loss {self.floor:.4g} at best in epoch {self.since} and {self.validation:.4g} now"
+            best, now = apart(self.floor, self.validation, digits=4)
+            seen += f", val_loss {best} at best in epoch {self.since} and {now} now"
         elif isfinite(self.floor):
             seen += f", {diagnosis.called} {self.floor:.4g}"
         remedy = diagnosis.remedy if diagnosis.harmless else f"to fix it, {self.remedy}"

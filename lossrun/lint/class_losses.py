@@ -6,6 +6,7 @@ from typing import Final
 
 from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.losses import USUAL_LOSSES
+from lossrun.digits import apart
 from lossrun.lint.budget import FEW_SAMPLES
 from lossrun.lint.models import HIGH
 from lossrun.lint.rule import Case, Example, Rule, Violation
@@ -79,14 +80,15 @@ def classes_as_numbers(case: Case) -> Iterator[Violation]:
         return
     values = [scale.low + place for place, count in enumerate(scale.counts) if count]
     settable = "task" in case.config.dataset.parameters
+    shown = apart(*values)
     if len(values) == 2:
         task, cured = "binary", ("dataset.task=binary", "loss=binary_cross_entropy", "model.output=logits")
-        what = f"all targets are {values[0]:g} or {values[1]:g}, so they are two classes"
-        effect = f"as numbers, outputs beyond {values[1]:g} cost as much as wrong ones"
+        what = f"all targets are {shown[0]} or {shown[1]}, so they are two classes"
+        effect = f"as numbers, outputs beyond {shown[1]} cost as much as wrong ones"
     elif scale.labels:
         task, cured = "multiclass", ("dataset.task=multiclass", "loss=cross_entropy", "model.output=logits")
         what = f"the targets are {len(values)} whole numbers, about equally frequent, and their order means nothing"
-        effect = f"as numbers, {values[0]:g} is closer to {values[1]:g} than to {values[-1]:g}"
+        effect = f"as numbers, {shown[0]} is closer to {shown[1]} than to {shown[-1]}"
     else:
         return
     # Standardized targets are not of classes.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lossrun.catalog.data_facts import FAR, InputScale
+from lossrun.digits import reach
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # Beyond these the usual first weights and learning rates no longer suit all columns of a table.
@@ -35,15 +36,16 @@ def unscaled_inputs(case: Case) -> Iterator[Violation]:
 
 def _reasons(scale: InputScale, *, images: bool) -> Iterator[str]:
     if 0 < scale.largest < TINY:
-        yield f"range from {scale.low:.4g} to {scale.high:.4g}, so small that all samples look the same to the model"
-    if scale.largest > (LARGE_PIXEL if images else LARGE):
-        yield f"range from {scale.low:.4g} to {scale.high:.4g}"
+        yield f"range from {reach(scale.low, scale.high, 4)}, so small that all samples look the same to the model"
+    said = scale.offset > FAR and scale.reach == (scale.low, scale.high)  # below, with more to say
+    if scale.largest > (LARGE_PIXEL if images else LARGE) and not said:
+        yield f"range from {reach(scale.low, scale.high, 4)}"
     if scale.largest > ORDINARY and scale.widest > FAR_APART * scale.narrowest:
-        yield f"have columns whose ranges differ from {scale.narrowest:.4g} to {scale.widest:.4g}"
+        yield f"have columns whose ranges differ from {reach(scale.narrowest, scale.widest, 4)}"
     if scale.offset > FAR:
         column = f"in column {scale.column} " if scale.column else ""
         yield (
-            f"{column}range from {scale.reach[0]:.4g} to {scale.reach[1]:.4g}, far from 0 for their width (mean "
+            f"{column}range from {reach(*scale.reach, 4)}, far from 0 for their width (mean "
             f"{scale.offset:.3g} standard deviations from 0)"
         )
 

@@ -6,6 +6,7 @@ from typing import Final
 from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config.resolve import output_size
+from lossrun.digits import apart
 from lossrun.lint.rule import Case, Example, Rule, Violation
 from lossrun.shell import command
 
@@ -200,10 +201,11 @@ def _squashed_numbers(case: Case) -> Iterator[Violation]:
         )
     elif case.facts.target_range:
         low, high = case.facts.target_range
+        shown = apart(low, high, 0.0, 1.0)
         if high > 0 if output == "log_softmax" else low < 0 or high > 1:
             yield Violation(
                 ("model", "output"),
-                f"{limited}, but the targets range from {low:g} to {high:g}",
+                f"{limited}, but the targets range from {shown[0]} to {shown[1]}",
                 "set model.output: none",
                 _NONE,
             )

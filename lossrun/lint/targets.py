@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from lossrun.config.resolve import ignored_class
+from lossrun.digits import apart
+from lossrun.digits import reach as written
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
 # |target| above which a network with outputs near 0 is too far off, for a likelihood and for other losses.
@@ -41,9 +43,10 @@ def target_range(case: Case) -> Iterator[Violation]:
     # The loss is computed on held-out data too, where it may choose the best epoch.
     for part, reach in (("", facts.target_range), ("held-out ", facts.held_out_range)):
         if reach and ((least is not None and reach[0] < least) or (most is not None and reach[1] > most)):
+            ends = " to ".join(apart(*reach, *(bound for bound in (least, most) if bound is not None))[:2])
             yield Violation(
                 ("loss",),
-                f"{declared.name} needs {wanted}, but the {part}targets range from {reach[0]:g} to {reach[1]:g}",
+                f"{declared.name} needs {wanted}, but the {part}targets range from {ends}",
                 other,
                 cure,
             )
@@ -54,7 +57,7 @@ def _instead(case: Case) -> tuple[str, tuple[str, ...]]:
     """Return what to do about targets that the loss does not allow: in words, and as settings."""
     scale, loss = case.facts.target_scale, case.loss
     if scale and scale.whole and case.facts.target_size == 1 and "task" in case.config.dataset.parameters:
-        classes = f"{scale.low:g} and {scale.high:g} are two classes"
+        classes = " and ".join(apart(scale.low, scale.high)) + " are two classes"
         if sum(count > 0 for count in scale.counts) == 2 and loss and "binary" in loss.tasks:
             return f"set dataset.task: binary: {classes}", ("dataset.task=binary",)
         # A loss of probabilities was meant for classes.
@@ -96,7 +99,7 @@ def targets_across_zero(case: Case) -> Iterator[Violation]:
     if declared and declared.divides_by_target and reach[0] < 0 < reach[1]:
         yield Violation(
             ("loss",),
-            f"{declared.name} divides by the targets, which range from {reach[0]:g} to {reach[1]:g}: the targets "
+            f"{declared.name} divides by the targets, which range from {written(*reach)}: the targets "
             "nearest to 0 outweigh the others",
             "use mae or huber",
             ("loss=mae",),
@@ -130,7 +133,7 @@ def unscaled_targets(case: Case) -> Iterator[Violation]:
         first = "of about 0.1, whose errors are far larger" if tiny else "near 0"
         yield Violation(
             ("dataset", "standardize"),
-            f"targets range from {reach[0]:g} to {reach[1]:g}, but a network starts with outputs {first}",
+            f"targets range from {written(*reach)}, but a network starts with outputs {first}",
             "set dataset.standardize: {inputs: true, targets: true}; metrics stay in original units",
             ("dataset.standardize.inputs=true", "dataset.standardize.targets=true"),
         )

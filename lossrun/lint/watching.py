@@ -10,6 +10,7 @@ from lossrun.catalog.metrics import OF_SEVERAL, metric_names, task_metrics
 from lossrun.config import Config
 from lossrun.config.resolve import ignored_class, outputs_read_as
 from lossrun.config.source import Path
+from lossrun.digits import apart
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
 
@@ -128,7 +129,8 @@ def metrics(facts: DataFacts, config: Config | None = None) -> list[str]:
 
 def _reach(facts: DataFacts) -> str:
     low, high = facts.held_out_range or (0.0, 0.0)
-    return f"from {low:g} to {high:g}, nearest to 0: {facts.held_out_magnitude or 0:g}"
+    first, last, nearest = apart(low, high, facts.held_out_magnitude or 0.0)
+    return f"from {first} to {last}, nearest to 0: {nearest}"
 
 
 def _watched(config: Config) -> Iterator[tuple[Path, str, str]]:

@@ -9,6 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lossrun.analysis.rate_search import RateSearch, readable, search_curves
 from lossrun.catalog.metric_names import better
+from lossrun.digits import reach
 from lossrun.report.layout.console import note
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.text_table import print_line
@@ -53,7 +54,7 @@ def reasons(found: RateSearch) -> list[str]:
     low, high = working
     if low < high:
         where = "is" if found.suggestion == readable(math.sqrt(low * high), 2) else "lies towards"
-        near = f"from {low:.3g} to {high:.3g} it is within 10 % of that, and {found.suggestion:g} {where} the middle"
+        near = f"from {reach(low, high, 3)} it is within 10 % of that, and {found.suggestion:g} {where} the middle"
         texts = [f"{why}; {near}"]
     else:
         texts = [f"{why}; the rates next to it are more than 10 % worse"]

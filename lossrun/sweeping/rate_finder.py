@@ -15,6 +15,7 @@ from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.metric_names import Goal
 from lossrun.config import SourcedConfig
 from lossrun.config.read import from_mapping
+from lossrun.digits import reach
 from lossrun.errors import DivergedError, OutOfMemoryError, UsageError
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.records.files import strict_json
@@ -76,7 +77,7 @@ def find_rate(
     if result.suggestion is None:
         tries, taken = rounds[-1].tries, rounds[-1].steps
         raise DivergedError(
-            f"every learning rate from {tries[0].rate:g} to {tries[-1].rate:g} diverged within {taken} steps; look for "
+            f"every learning rate from {reach(tries[0].rate, tries[-1].rate)} diverged within {taken} steps; look for "
             "another cause, such as targets or inputs that are not standardized"
         )
     return result

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lossrun.digits import apart
 from lossrun.errors import UsageError
 from lossrun.sweeping.ray_tasks import Tasks, receiving, train_on_node
 
@@ -136,7 +137,8 @@ def _refuse_too_much(nodes: Sequence[Mapping[str, Any]], address: str, cpus: flo
     for option, kind, amount in (("--cpus", "CPU", cpus), ("--gpus", "GPU", gpus)):
         most = max((node.get(kind, 0) for node in there), default=0)
         if not amount <= most:
-            raise UsageError(f"{option} {amount:g}: no node of the cluster at {address} has more than {most:g} {kind}s")
+            asked, highest = apart(amount, most)
+            raise UsageError(f"{option} {asked}: no node of the cluster at {address} has more than {highest} {kind}s")
     raise UsageError(
         f"--cpus {cpus:g} --gpus {gpus:g}: no node of the cluster at {address} has as many CPUs and GPUs together"
     )

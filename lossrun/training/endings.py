@@ -6,6 +6,7 @@ from typing import Final
 
 from lossrun.catalog import get
 from lossrun.catalog.declaration import Optimizer
+from lossrun.digits import reach
 from lossrun.errors import DivergedError, LostProcessError, OutOfMemoryError, StoppedError, UsageError
 from lossrun.health.finding import Finding
 from lossrun.lint.size import how_to_need_less
@@ -107,7 +108,7 @@ def _lower_rate(session: Session, cure: Sequence[str], *, from_the_beginning: bo
     low, high = declared.usual_rates
     middle = float(f"{math.sqrt(low * high):.0e}")
     if middle < half and (from_the_beginning or half > high):
-        return middle, f"a learning rate from the middle of what is usual for {choice.name} ({low:g} to {high:g})"
+        return middle, f"a learning rate from the middle of what is usual for {choice.name} ({reach(low, high)})"
     return half, "half the learning rate"
 
 

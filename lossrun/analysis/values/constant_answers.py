@@ -19,6 +19,7 @@ from lossrun.analysis.values import readings
 from lossrun.analysis.values.paired_differences import difference
 from lossrun.catalog import Task, metric_names
 from lossrun.catalog.metrics import METRICS, PRIMARY_METRICS
+from lossrun.digits import apart
 from lossrun.records.recorded import RecordedRun
 
 _SHOWN: Final = 4  # the most metrics in a sentence
@@ -114,8 +115,9 @@ def _counts(run: RecordedRun, part: str, seed: int) -> tuple[Sequence[float], fl
 
 
 def _compared(value: float, constant: float, goal: str | None) -> str:
-    sign = "=" if not difference(value, constant) else "<" if goal == "max" else ">"
-    return f"{value:.4g} {sign} {constant:.4g}"
+    if not difference(value, constant):
+        return f"{value:.4g} = {constant:.4g}"
+    return f" {'<' if goal == 'max' else '>'} ".join(apart(value, constant, digits=4))
 
 
 def _of_labels(shares: Sequence[float], *, several: bool) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lossrun.catalog.declaration import Optimizer
 from lossrun.catalog.parameter import Parameter
+from lossrun.digits import apart
 
 MOMENTUM: Final = Parameter("momentum", float, 0.0, "share of the previous update to keep", at_least=0, below=1)
 WEIGHT_DECAY: Final = Parameter("weight_decay", float, 0.0, "L2 penalty added to the gradient", at_least=0)
@@ -57,7 +58,8 @@ def wrong_count(parameters: Mapping[str, Any], **counts: int) -> str:
 def crossed_step_sizes(parameters: Mapping[str, Any]) -> str:
     smallest, largest = parameters.get("step_size_min", 1e-6), parameters.get("step_size_max", 50.0)
     if smallest > largest:
-        return f"step_size_min {smallest:g} is above step_size_max {largest:g}; expected it to be below"
+        low, high = apart(smallest, largest)
+        return f"step_size_min {low} is above step_size_max {high}; expected it to be below"
     return ""
 
 

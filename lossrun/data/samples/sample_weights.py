@@ -7,6 +7,7 @@ import numpy as np
 
 from lossrun.data.samples.dataset import Part, summary_of
 from lossrun.data.tables.inputs import as_array
+from lossrun.digits import reach
 from lossrun.errors import DataError
 
 # In float32 the sum of a batch's weighted losses must neither overflow nor underflow. Smaller or larger weights can be
@@ -60,5 +61,5 @@ def weight_notes(parts: Mapping[str, Part], called: str, *, standardized: bool) 
                 "split_seed or more samples"
             )
     low, high, total = summary_of(np.concatenate(list(given.values())))
-    note = f"weights: {called}, {low:g} to {high:g}, sum {total:g}"
+    note = f"weights: {called}, {reach(low, high)}, sum {total:g}"
     return (f"{note}; standardize ignores them" if standardized else note,)

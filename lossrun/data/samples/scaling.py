@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 
 from lossrun.data.samples.dataset import Scaling
+from lossrun.digits import reach
 
 # Images counted at a time, so that counting with 8-byte integers takes at most some tens of MB.
 BLOCK: Final = 4096
@@ -76,7 +77,7 @@ def coarse_notes(
         low, high = table[:, place].min(), table[:, place].max()
         name = f"{what[:-1]} column {columns[place] if columns else place}" if array.ndim == 2 else what
         found.append(
-            f"{name}, from {low:.12g} to {high:.12g}, loses differences: many of its numbers become equal in float32; "
+            f"{name}, from {reach(low, high, 12)}, loses differences: many of its numbers become equal in float32; "
             f"{fix}"
         )
     return tuple(found)
@@ -104,7 +105,7 @@ def lost_notes(array: np.ndarray, bits: int | None, *, what: str) -> tuple[str, 
         name = f"{what[:-1]} column {place}" if table.shape[1] > 1 else what
         apart = f"are {_step(np.array([low, high]), bits):g} apart there"
         found.append(
-            f"{name}, from {low:.12g} to {high:.12g}: came with {bits} significant bits, which {apart}, so smaller "
+            f"{name}, from {reach(low, high, 12)}: came with {bits} significant bits, which {apart}, so smaller "
             "differences are already lost; store them as float64, or subtract a common offset first"
         )
     return tuple(found[:SHOWN])

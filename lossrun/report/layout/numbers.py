@@ -6,6 +6,7 @@ from typing import Final
 from lossrun.analysis.values.readings import Spread
 
 _LARGE: Final = 1e7  # larger numbers are easier to read as powers of ten
+_MOST_DIGITS: Final = 8  # of a mean, so that columns stay narrow
 
 
 def format_number(value: float, digits: int = 4) -> str:
@@ -33,13 +34,16 @@ def format_spread(spread: Spread | None, plus_minus: str, digits: int = 4) -> st
 
     Args:
         plus_minus: The plus-minus sign that the terminal can show.
-        digits: The significant digits of the mean.
+        digits: The significant digits of the mean; more if the first digit of the deviation would be beyond them.
     """
     if spread is None:
         return "-"
-    mean = format_number(spread.mean, digits)
     if spread.deviation is None:
-        return mean
+        return format_number(spread.mean, digits)
+    if 0 < spread.deviation < abs(spread.mean) < math.inf:
+        places = math.floor(math.log10(abs(spread.mean))) - math.floor(math.log10(spread.deviation))
+        digits = max(digits, min(places + 1, _MOST_DIGITS))
+    mean = format_number(spread.mean, digits)
     deviation = format_number(spread.deviation, 2)
     if abs(spread.mean) >= _LARGE and 1 <= spread.deviation < _LARGE:
         # 3.000e7 +- 1.2e6, not 1200000.

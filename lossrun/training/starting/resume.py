@@ -12,6 +12,7 @@ from typing import Any
 from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
+from lossrun.digits import reach
 from lossrun.errors import CheckpointError, UsageError, memory_told
 from lossrun.records import best_weights, checkpoints, history, ledger
 from lossrun.records.best_weights import in_old_files, recorded_best
@@ -162,5 +163,5 @@ def _jump(before: Sequence[float], session: Session) -> str:
     step = session.position.step
     for old, new in zip(before, session.rates(step), strict=True):
         if old != new:
-            return f"the learning rate jumps from {old:g} to {new:g} at step {step}"
+            return f"the learning rate jumps from {reach(old, new)} at step {step}"
     return ""

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from lossrun.analysis.values.readings import spread
+from lossrun.analysis.values.readings import Spread, spread
 from lossrun.report.layout.numbers import (
     format_clock,
     format_difference,
@@ -49,6 +49,22 @@ def test_a_spread_has_a_deviation_only_with_several_seeds():
     # Mean 0.3, deviation sqrt(2 * 0.05**2 / 1) = 0.0707.
     assert format_spread(spread({0: 0.25, 1: 0.35}), "+-") == "0.3000 +- 0.071"
     assert format_spread(None, "±") == "-"
+
+
+@pytest.mark.parametrize(
+    ("middle", "deviation", "text"),
+    [
+        (0.98765, 0.0012, "0.9877 ± 0.0012"),
+        (0.98765432, 0.0000123, "0.98765 ± 1.2e-5"),
+        (123456.78, 0.4, "123456.8 ± 0.40"),
+        (0.987654321987, 1e-12, "0.98765432 ± 1.0e-12"),
+        (0.5, 0.0, "0.5000 ± 0.0"),
+        (0.001, 5.0, "0.001000 ± 5.0"),
+    ],
+)
+def test_a_mean_has_the_digits_in_which_seeds_differ(middle, deviation, text):
+    value = Spread({0: middle, 1: middle}, middle, deviation)
+    assert format_spread(value, "±") == text
 
 
 @pytest.mark.parametrize(
