@@ -124,6 +124,7 @@ def log_probabilities(outputs: Tensor, inputs: Form) -> Tensor:
     if inputs == "log_probabilities":
         return outputs
     if inputs == "probabilities":
+        outputs = widened(outputs)
         return (outputs / outputs.sum(dim=1, keepdim=True)).clamp(EPSILON, 1 - EPSILON).log()
     raise unknown_form(inputs)
 
@@ -137,7 +138,7 @@ def binary_log_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Ten
     if inputs == "logits":
         return F.logsigmoid(outputs), F.logsigmoid(-outputs)
     if inputs == "probabilities":
-        probabilities = outputs.clamp(EPSILON, 1 - EPSILON)
+        probabilities = widened(outputs).clamp(EPSILON, 1 - EPSILON)
         return probabilities.log(), torch.log1p(-probabilities)
     if inputs == "log_probabilities":
         # For a small 1 - e^x, expm1 keeps its digits; for a small e^x, log1p does.
@@ -155,10 +156,27 @@ def binary_probabilities(outputs: Tensor, inputs: Form) -> tuple[Tensor, Tensor]
     if inputs == "logits":
         return outputs.sigmoid(), (-outputs).sigmoid()
     if inputs == "probabilities":
+        outputs = widened(outputs)
         return outputs, 1 - outputs
     if inputs == "log_probabilities":
-        return outputs.exp(), -torch.expm1(outputs)
+        return outputs.exp(), one_minus_exp(outputs)
     raise unknown_form(inputs)
+
+
+def widened(probabilities: Tensor) -> Tensor:
+    """Return probabilities of half precision in float32, others as they are.
+
+    In bfloat16 and float16 1 - 1e-7 is 1, so clipped probabilities would have an infinite loss.
+    """
+    return probabilities.float() if probabilities.dtype in (torch.bfloat16, torch.float16) else probabilities
+
+
+def one_minus_exp(exponents: Tensor) -> Tensor:
+    """Return 1 - e^x for x of at most 0, so that neither the value nor the gradient loses its digits.
+
+    The value of 1 - e^x does near 0. The gradient of expm1, which is computed as its value plus 1, does far from 0.
+    """
+    return torch.where(exponents > -log(2), -torch.expm1(exponents), 1 - exponents.exp())
 
 
 def unknown_form(inputs: str) -> ValueError:

@@ -146,8 +146,7 @@ def dice(outputs: Tensor, targets: Tensor, *, inputs: Form = "logits", eps: floa
     squared.
     """
     hits, missed, false_alarms = _overlap(outputs, targets, inputs)
-    apart = missed + false_alarms
-    return apart / (2 * hits + apart + eps)
+    return _share(missed + false_alarms, 2 * hits + eps)
 
 
 def tversky(
@@ -166,8 +165,7 @@ def tversky(
     alpha and beta exchanged.
     """
     hits, missed, false_alarms = _overlap(outputs, targets, inputs)
-    apart = alpha * missed + beta * false_alarms
-    return apart / (hits + apart + eps)
+    return _share(alpha * missed + beta * false_alarms, hits + eps)
 
 
 def _overlap(outputs: Tensor, targets: Tensor, inputs: Form) -> tuple[Tensor, Tensor, Tensor]:
@@ -175,6 +173,16 @@ def _overlap(outputs: Tensor, targets: Tensor, inputs: Form) -> tuple[Tensor, Te
     targets = target_rows(outputs, targets)
     yes, no = binary_probabilities(outputs, inputs)
     return (targets * yes).sum(dim=1), (targets * no).sum(dim=1), ((1 - targets) * yes).sum(dim=1)
+
+
+def _share(apart: Tensor, common: Tensor) -> Tensor:
+    """Return apart / (apart + common), so that neither the value nor the gradient loses its digits.
+
+    The gradient of the quotient is the difference of two numbers, which are nearly equal if `apart` is by far the
+    larger part; that of 1 - common / (apart + common) is, if it is the smaller one.
+    """
+    total = apart + common
+    return torch.where(apart < common, apart / total, 1 - common / total)
 
 
 def _shortfall(outputs: Tensor, targets: Tensor) -> Tensor:

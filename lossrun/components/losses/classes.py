@@ -22,9 +22,11 @@ from lossrun.components.losses.arguments import (
     are_indices,
     class_weighted,
     log_probabilities,
+    one_minus_exp,
     smoothed,
     target_rows,
     weight_tensor,
+    widened,
 )
 
 # torch's index for "no class".
@@ -100,7 +102,7 @@ def focal(
     shares = smoothed(target_rows(outputs, targets), label_smoothing, outputs.shape[1])
     logarithms = log_probabilities(outputs, inputs)
     # 1 - p, kept above 0, because its power has an infinite slope at 0 for gamma < 1.
-    misses = (-torch.expm1(logarithms)).clamp(min=torch.finfo(outputs.dtype).tiny)
+    misses = one_minus_exp(logarithms).clamp(min=torch.finfo(outputs.dtype).tiny)
     losses = -alpha * torch.where(shares == 0, 0.0, shares * misses.pow(gamma) * logarithms).sum(dim=1)
     return class_weighted(losses, class_weights, outputs, targets)
 
@@ -148,7 +150,7 @@ def kl_divergence(
     """
     rows = target_rows(outputs, targets)
     clipped = inputs == "probabilities"
-    logarithms = outputs.clamp(EPSILON, 1).log() if clipped else log_probabilities(outputs, inputs)
+    logarithms = widened(outputs).clamp(EPSILON, 1).log() if clipped else log_probabilities(outputs, inputs)
     losses = torch.where(rows == 0, 0.0, rows * (rows.log() - logarithms)).sum(dim=1)
     return class_weighted(losses, class_weights, outputs, targets)
 
@@ -166,10 +168,11 @@ def generalized_cross_entropy(
     """
     rows = target_rows(outputs, targets)
     if inputs == "probabilities":
-        powers = -torch.expm1(q * outputs.clamp(min=EPSILON).log())
-        losses = powers + (EPSILON - outputs).clamp(min=0) * EPSILON ** (q - 1)
+        outputs = widened(outputs)
+        curve = one_minus_exp(q * outputs.clamp(min=EPSILON).log())
+        losses = torch.where(outputs < EPSILON, 1 - outputs * EPSILON ** (q - 1), curve)
     else:
-        losses = -torch.expm1(q * log_probabilities(outputs, inputs))
+        losses = one_minus_exp(q * log_probabilities(outputs, inputs))
     return class_weighted((rows * losses).sum(dim=1) / q, class_weights, outputs, targets)
 
 

@@ -232,10 +232,10 @@ def kl_divergence(o: Options) -> list[str]:
 def generalized_cross_entropy(o: Options) -> list[str]:
     q = number(o["q"])
     if o.form == "probabilities":
-        lines = [*_rows(o), "p = ops.maximum(ops.sum(rows * outputs, axis=-1), 1e-7)"]
-    else:
-        lines = [*_right(o), "p = ops.exp(log_p)"]
-    return [*lines, f"losses = (1 - p**{q}) / {q}"]
+        line, curve = f"1 - p * 1e-7 ** ({q} - 1)", f"1 - ops.maximum(p, 1e-7) ** {q}"  # the slope of p**q has no bound
+        summed = "p = ops.sum(rows * outputs, axis=-1)"
+        return [*_rows(o), summed, f"losses = ops.where(p < 1e-7, {line}, {curve}) / {q}"]
+    return [*_right(o), "p = ops.exp(log_p)", f"losses = (1 - p**{q}) / {q}"]
 
 
 def symmetric_cross_entropy(o: Options) -> list[str]:
