@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-# With so many significant digits, no two different floats are written alike.
+# With this many significant digits, no two different floats are written alike.
 ENOUGH: Final = 17
 
 

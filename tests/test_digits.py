@@ -55,7 +55,7 @@ def points(inputs, targets, loss="mse", output="auto"):
 
 
 def between(low, high, count=30):
-    """Return so many numbers between two neighbours of float32, with both of them."""
+    """Return `count` numbers, one half each of two neighbours of float32."""
     return [low, high] * (count // 2)
 
 
