@@ -48,10 +48,12 @@ def sweep(
     reading = config_of(config, overrides)
     options = [over] if isinstance(over, str) else over
     begin = prepare_workers if ray is None else lambda: None
-    planned = plan_sweep(reading, options, expanded(runs_dir), data_folder(data_dir), meanwhile=begin)
+    planned = plan_sweep(
+        reading, options, expanded(runs_dir), data_folder(data_dir), meanwhile=begin, elsewhere=ray is not None
+    )
     cluster = None if ray is None else connect(ray, cpus, gpus)
-    made = create(expanded(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
     try:
+        made = create(expanded(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
         run_sweep(made, data_dir=data_folder(data_dir), jobs=jobs, cluster=cluster)
     finally:
         if cluster is not None:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -115,6 +116,7 @@ def sweep(
     """
     require_one_process("a sweep starts its own processes", "start it once, without torchrun")
     share = shard_of(shard)
+    refuse_unclear(ray, cpus, gpus, share)
     reading = read_config(config, with_name_and_tags(set_, name, tag), quiet=quiet)
     # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.records.sweep_directory import create
@@ -127,15 +129,21 @@ def sweep(
 
             prepare_workers()
 
-    planned: Planned = plan_sweep(reading, over or [], runs_dir, folder_of_data(data_dir), meanwhile=will_train)
+    planned: Planned = plan_sweep(
+        reading, over or [], runs_dir, folder_of_data(data_dir), meanwhile=will_train, elsewhere=ray is not None
+    )
     if dry_run:
         from lossrun.report.sweep import print_plan
 
-        print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=planned.later)
-        from lossrun.report.sweep import print_cost
-        from lossrun.sweeping.estimate import estimated
+        later = planned.later
+        if share is not None:
+            planned = replace(planned, cells=share.of(planned.cells))
+        print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=later)
+        if planned.cells:
+            from lossrun.report.sweep import print_cost
+            from lossrun.sweeping.estimate import estimated
 
-        print_cost(stdout(), estimated(planned, reading.directory, folder_of_data(data_dir), jobs))
+            print_cost(stdout(), estimated(planned, reading.directory, folder_of_data(data_dir), jobs))
         return
     cluster = cluster_of(ray, cpus, gpus, share)
     shared = resume_or_start or share is not None
@@ -154,17 +162,22 @@ def shard_of(text: str | None) -> "Shard | None":
     return parse_shard(text)
 
 
-def cluster_of(ray: str | None, cpus: float | None, gpus: float | None, shard: "Shard | None") -> "Cluster | None":
-    """Connect to the cluster of --ray; None without it. Raises UsageError, before anything is written."""
+def refuse_unclear(ray: str | None, cpus: float | None, gpus: float | None, shard: "Shard | None") -> None:
+    """Raise UsageError for options that do not go together."""
     from lossrun.errors import UsageError
 
-    if ray is None:
-        for option, value in (("--cpus", cpus), ("--gpus", gpus)):
-            if value is not None:
-                raise UsageError(f"{option} {value:g} is about the tasks of --ray, which is missing")
-        return None
-    if shard is not None:
+    for option, value in (("--cpus", cpus), ("--gpus", gpus)):
+        if ray is None and value is not None:
+            raise UsageError(f"{option} {value:g} is about the tasks of --ray, which is missing")
+    if ray is not None and shard is not None:
         raise UsageError("--ray and --shard both divide the cells; leave out one of them")
+
+
+def cluster_of(ray: str | None, cpus: float | None, gpus: float | None, shard: "Shard | None") -> "Cluster | None":
+    """Connect to the cluster of --ray; None without it. Raises UsageError, before anything is written."""
+    refuse_unclear(ray, cpus, gpus, shard)
+    if ray is None:
+        return None
     from lossrun.sweeping.ray_cluster import connect
 
     return connect(ray, 1 if cpus is None else cpus, gpus or 0)

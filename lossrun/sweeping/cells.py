@@ -3,18 +3,23 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from lossrun.analysis.sweeps.words import word, words
 from lossrun.config import Config, SourcedConfig
 from lossrun.config.overrides import Change, apply
-from lossrun.config.source import ConfigSource, Path
+from lossrun.config.source import ConfigSource
+from lossrun.config.source import Path as Place
 from lossrun.config.validate import validate
-from lossrun.errors import ConfigError
+from lossrun.errors import ConfigError, UsageError
+from lossrun.experiment import Experiment, load_experiment
+from lossrun.lint.untold import only_torch_tells
+from lossrun.plugins.loading import own_component
 from lossrun.sweeping.search_space.space import Space, Value
 
 MOST_SEEDS: Final = 2**63  # the largest seed that files can hold
-Combination: TypeAlias = Mapping[str, tuple[Value, Path]]
+Combination: TypeAlias = Mapping[str, tuple[Value, Place]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +108,10 @@ def config_with(reading: SourcedConfig, changes: Combination) -> tuple[Config, C
     return validate(raw, source)[0], source
 
 
-def _placed(before: ConfigSource, changed: ConfigSource, path: Path, origin: Path) -> ConfigSource:
+def _placed(before: ConfigSource, changed: ConfigSource, path: Place, origin: Place) -> ConfigSource:
     """Return the source of a changed config, with the key and its value placed where the sweep block has them."""
 
-    def copied(places: Mapping[Path, Any], written: Mapping[Path, Any]) -> dict[Path, Any]:
+    def copied(places: Mapping[Place, Any], written: Mapping[Place, Any]) -> dict[Place, Any]:
         inside = {path + at[len(origin) :]: place for at, place in written.items() if at[: len(origin)] == origin}
         key = {path: written[origin[:2]]} if origin[:2] in written and path not in inside else {}
         return {**places, **key, **inside}
@@ -120,6 +125,38 @@ def _placed(before: ConfigSource, changed: ConfigSource, path: Path, origin: Pat
         values=copied(changed.values, before.values),
         options=options,
     )
+
+
+def checked(cell: Cell, reading: SourcedConfig, data_dir: Path) -> Experiment:
+    """Check a cell against its data, and load the user's own components. Raises UsageError and DataError."""
+    experiment = load_experiment(replace(reading, config=cell.config, source=cell.source), data_dir)
+    for kind in ("model", "loss", "optimizer"):
+        if (choice := getattr(experiment.config, kind)).is_plugin:
+            own_component(kind, choice, reading.directory)
+    return experiment
+
+
+def refuse_if_all_fail(experiments: Sequence[Experiment]) -> None:
+    """Try what no rule can check without torch, as `train` does before it starts, until an experiment does not fail.
+
+    If some of them fail, that is for the sweep to find out: the others are compared.
+
+    Raises UsageError.
+    """
+    problems: dict[str, None] = {}
+    for experiment in experiments:
+        config = experiment.config
+        if not only_torch_tells(config, experiment.facts, experiment.data.values()):
+            return
+        from lossrun.training.starting.prepare import prepare
+
+        try:
+            prepare(replace(experiment, config=replace(config, seeds=config.seeds[:1])))
+        except UsageError as error:
+            problems.update(dict.fromkeys(error.problems))
+        else:
+            return
+    raise UsageError(*problems)
 
 
 def pairs_of(cells: Sequence[Cell]) -> list[list[Cell]]:

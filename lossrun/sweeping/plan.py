@@ -11,13 +11,13 @@ from lossrun.catalog.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import Config, SourcedConfig
 from lossrun.errors import ConfigError, UsageError
-from lossrun.experiment import Experiment, load_experiment
+from lossrun.experiment import Experiment
 from lossrun.lint.rule import Case
 from lossrun.lint.watching import columns, why_not_watched
 from lossrun.records import names
 from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
-from lossrun.sweeping.cells import Cell, cells_of, pairs_of, tuning_seeds, with_seeds
+from lossrun.sweeping.cells import Cell, cells_of, checked, pairs_of, refuse_if_all_fail, tuning_seeds, with_seeds
 from lossrun.sweeping.search_space.block import read_space
 from lossrun.sweeping.search_space.space import AT_A_TIME, FIRST_DRAWS, Space
 from lossrun.sweeping.stacks import with_stacks
@@ -168,12 +168,15 @@ def plan_sweep(
     data_dir: Path,
     *,
     meanwhile: Callable[[], None] = lambda: None,
+    elsewhere: bool = False,
 ) -> Planned:
     """Plan every cell, and check one of each pair against its data.
 
-    `meanwhile`: starts work that can run during the checks; it is called once the configs have no mistakes.
+    Args:
+        meanwhile: Starts work that can run during the checks; it is called once the configs have no mistakes.
+        elsewhere: Whether other machines will train the cells, so that their devices are unknown.
 
-    Raises ConfigError and DataError, with every mistake, before anything is written.
+    Raises UsageError and DataError, with every mistake, before anything is written.
     """
     space = _of_each_split(read_space(reading, over), reading.config)
     if (trainings := space.trainings(len(reading.config.seeds))) > MOST_TRAININGS:
@@ -188,7 +191,7 @@ def plan_sweep(
             f"compared; set {key} outside the sweep block, or set sweep.tune: false"
         )
     meanwhile()
-    metric = _checked(reading, space, cells, data_dir)
+    metric = _checked(reading, space, cells, data_dir, elsewhere=elsewhere)
     tuning = space.tuning
     tune = False if tuning is None else {"metric": metric, "seeds": tuning.seeds, "repeats": tuning.repeats}
     rounds = halving_epochs(space.halving, reading.config.epochs) if space.halving else []
@@ -236,25 +239,27 @@ def _of_each_split(space: Space, config: Config) -> Space:
     return replace(space, tuning=replace(space.tuning, repeats=count))
 
 
-def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path) -> str | None:
+def _checked(
+    reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path, *, elsewhere: bool
+) -> str | None:
     """Check the first cell of each pair against its data; the metric that tunes, None for a plain grid."""
     problems: dict[str, None] = {}
     metrics: dict[str, None] = {}
-    tasks: dict[str, str] = {}
     repeats, seeds = space.tuning.repeats if space.tuning else 1, len(reading.config.seeds)
     if repeats not in (1, seeds, reading.config.resampling):
         text = f"each of {repeats} tunings is for one final seed, and there {'is' if seeds == 1 else 'are'} {seeds}"
         problems[reading.source.problem(("sweep", "tune", "repeats"), f"{text}; set seeds: {repeats}").text] = None
-    for pair in pairs_of(cells):
+    pairs = pairs_of(cells)
+    of_pairs: dict[str, list[str]] = {}
+    experiments: list[Experiment] = []
+    for pair in pairs:
         try:
-            experiment = load_experiment(replace(reading, config=pair[0].config, source=pair[0].source), data_dir)
-        except ConfigError as error:
-            # A problem with an option names the alternative itself.
-            named = (one if one.startswith("--over ") else f"{pair[0].label}: {one}" for one in error.problems)
-            problems.update(dict.fromkeys(named))
+            experiment = checked(pair[0], reading, data_dir)
+        except (ConfigError, UsageError) as error:
+            for one in error.problems:
+                of_pairs.setdefault(one, []).append(pair[0].label)
             continue
-        if experiment.facts.task_decided:
-            tasks.setdefault(experiment.facts.task, experiment.config.loss.name)
+        experiments.append(experiment)
         if space.tuning is None:
             continue
         if not experiment.facts.validation:
@@ -265,17 +270,19 @@ def _checked(reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_d
         metrics[found] = None
         if problem:
             problems[reading.source.problem(("sweep", "tune", "metric"), problem).text] = None
+    for text, labels in of_pairs.items():
+        # A problem with an option names the alternative itself, and one of all pairs is not about an alternative.
+        named = text.startswith("--over ") or len(labels) == len(pairs) > 1
+        problems[text if named else f"{labels[0]}: {text}"] = None
     if problems:
         raise ConfigError(list(problems))
-    if len(tasks) > 1:
-        read_as = ", ".join(f"{task} for {label}" for task, label in tasks.items())
-        text = f"the losses read these targets differently, so no score compares them: {read_as}; set dataset.task"
-        raise ConfigError([reading.source.problem(("dataset",), text).text])
     if len(metrics) > 1:
         text = (
             f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep each alone"
         )
         raise ConfigError([reading.source.problem(("sweep", "tune"), text).text])
+    if not elsewhere:
+        refuse_if_all_fail(experiments)
     return next(iter(metrics), None)
 
 

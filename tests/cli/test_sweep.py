@@ -59,6 +59,24 @@ def test_one_command_tunes_trains_and_compares(lossrun: Run, tmp_path: Path) -> 
     assert lossrun("resume", directory.name, "--set", "epochs=9").code == 2
 
 
+# A loss, and one that fails on every batch.
+MINE = """
+def own(outputs, targets, gamma=2.0):
+    return (outputs - targets).square().mean(dim=1)
+
+def broken(outputs, targets):
+    return outputs.no_such_method()
+"""
+
+
+def test_a_dry_run_of_a_share_shows_its_cells(sweep_yaml: Path, lossrun: Run) -> None:
+    shares = [lossrun("sweep", str(sweep_yaml), "--dry-run", "--shard", f"{number}/3") for number in (1, 2, 3)]
+    cells = [re.findall(r"^tune-\d+", share.out, re.MULTILINE) for share in shares]
+    whole = lossrun("sweep", str(sweep_yaml), "--dry-run").out
+    assert sorted(cell for share in cells for cell in share) == re.findall(r"^tune-\d+", whole, re.MULTILINE)
+    assert [share.code for share in shares] == [0, 0, 0]
+
+
 def test_a_dry_run_makes_nothing(sweep_yaml: Path, lossrun: Run) -> None:
     result = lossrun("sweep", str(sweep_yaml), "--dry-run", "--jobs", "1")
     assert result.code == 0
@@ -93,15 +111,25 @@ def test_train_points_to_sweep(sweep_yaml: Path, lossrun: Run) -> None:
         (("--over", "learning_rate=log:1:0.1:3"), "the smaller one first"),
         (("--over", "learning_rate=0.1,0.2", "--set", "dataset.validation=0"), "set dataset.validation above 0"),
         (("--over", "loss=mse,cross_entropy"), "cross_entropy"),
+        (("--over", "loss=mse,nope:focal"), "loss=nope:focal: nope:focal: there is no module nope"),
+        (
+            ("--over", "optimizer=sgd,adam", "--set", "loss={name: mine:own, gama: 3}"),
+            "error: loss mine:own: there is no",
+        ),
+        (("--over", "optimizer=sgd,adam", "--set", "loss=mine:broken"), "mine:broken failed on a first batch"),
+        (("--over", "loss=mse,mae", "--set", "device=mps"), "device: mps is not available here"),
+        (("--over", "loss=mse,mae", "--cpus", "2"), "--cpus 2 is about the tasks of --ray"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_made(
     lossrun: Run, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
+    (tmp_path / "mine.py").write_text(MINE)
     result = lossrun("sweep", "c.yaml", *options)
     assert result.code == 2
-    assert message in result.err
+    assert message in " ".join(result.err.split())
+    assert result.err.count("error:") == 1
     assert "Traceback" not in result.err
     assert not (tmp_path / "runs").exists()
 
