@@ -167,6 +167,15 @@ def test_a_sweep_gives_its_final_runs_and_a_search_its_curves(tmp_path) -> None:
     assert f"suggestion: learning_rate {found.suggestion:g}" in repr(found) == str(found)
 
 
+@pytest.mark.parametrize("jobs", [0, -1, 2.5, True, "many"])
+def test_a_number_of_workers_that_cannot_be_is_refused(tmp_path, jobs) -> None:
+    with pytest.raises(UsageError, match="jobs"):
+        lossrun.sweep(CONFIG, over="loss=mse,mae", runs_dir=tmp_path / "runs", jobs=jobs)
+    with pytest.raises(UsageError, match="jobs"):
+        lossrun.find_lr(CONFIG, jobs=jobs)
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_comparison_is_text_in_a_notebook_too(runs_dir, monkeypatch) -> None:
     comparison = lossrun.compare("mnist-*", runs_dir=runs_dir)
     text = str(comparison)

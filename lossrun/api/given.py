@@ -55,6 +55,15 @@ def data_folder(given: str | PathLike[str] | None) -> Path:
     return optional(given) or default_data_dir()
 
 
+def jobs_of(jobs: Any) -> int | None:
+    """Return the number of worker processes; None for one per core. Raises UsageError."""
+    if jobs is None or jobs == "auto":
+        return None
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+        raise UsageError(f"jobs={jobs!r}: expected an integer from 1 on, or None for one process per core")
+    return jobs
+
+
 def optional(given: str | PathLike[str] | None) -> Path | None:
     """Return the folder of the datasets; None for the one that a run last used."""
     return None if given is None else expanded(given)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from os import PathLike
 
-from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded, words_of
+from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded, jobs_of, words_of
 from lossrun.api.results import FoundRate, Sweep, with_methods
 from lossrun.records.sweep_directory import SweepDirectory
 
@@ -45,6 +45,7 @@ def sweep(
     from lossrun.sweeping.pool import prepare_workers
     from lossrun.sweeping.ray_cluster import connect
 
+    processes = jobs_of(jobs)
     reading = config_of(config, overrides)
     options = [over] if isinstance(over, str) else over
     begin = prepare_workers if ray is None else lambda: None
@@ -54,7 +55,7 @@ def sweep(
     cluster = None if ray is None else connect(ray, cpus, gpus)
     try:
         made = create(expanded(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
-        run_sweep(made, data_dir=data_folder(data_dir), jobs=jobs, cluster=cluster)
+        run_sweep(made, data_dir=data_folder(data_dir), jobs=processes, cluster=cluster)
     finally:
         if cluster is not None:
             cluster.leave()
@@ -86,8 +87,9 @@ def find_lr(
     """
     from lossrun.sweeping.rate_finder import find_rate
 
+    processes = jobs_of(jobs)
     return with_methods(
-        FoundRate, find_rate(config_of(config, overrides), data_folder(data_dir), steps=steps, jobs=jobs)
+        FoundRate, find_rate(config_of(config, overrides), data_folder(data_dir), steps=steps, jobs=processes)
     )
 
 

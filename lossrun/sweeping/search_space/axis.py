@@ -133,20 +133,22 @@ def _range(
         return None
     whole = types == {"whole"}
     numbers = isinstance(bounds, list) and len(bounds) == 2 and all(_is_number(one, whole=whole) for one in bounds)
-    if not numbers or not bounds[0] < bounds[1] or (log and bounds[0] <= 0):
+    is_range = numbers and bounds[0] < bounds[1] and not (log and bounds[0] <= 0)
+    if not is_range:
         above, what = " above 0" if log else "", "integers" if whole else "numbers"
         such = "[8, 128]" if whole else "[1e-4, 1]"
         if by_option:
             such = f"{'log' if log else 'lin'}:{'8:128:5' if whole else '1e-4:1:7'}"
         refuse(f"expected two {what}{above}, the smaller one first, such as {such}", kind)
+    counts = isinstance(points, int) and not isinstance(points, bool) and 2 <= points <= MOST_POINTS
+    if points is not None and not counts:
+        refuse(f"expected an integer from 2 to {MOST_POINTS}", "points")
+    if not is_range or (points is not None and not counts):
         return None
     origin: Path = () if by_option else ("sweep", key, kind)
     low, high = bounds if whole else map(float, bounds)
     if points is None:
         return Span(key, low, high, log, whole, origin)
-    if not isinstance(points, int) or isinstance(points, bool) or not 2 <= points <= MOST_POINTS:
-        refuse(f"expected an integer from 2 to {MOST_POINTS}", "points")
-        return None
     values = spaced(low, high, points, log=log, whole=whole)
     if len(values) < points:
         text = f"{points} evenly spaced integers are not all different; only {len(values)} of them are"

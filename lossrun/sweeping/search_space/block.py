@@ -190,6 +190,9 @@ class _Reader:
             "it sets the epochs of each round; take epochs out of the sweep block, or leave out halving": (
                 "epochs" in keys
             ),
+            f"its first round would be shorter than 1 epoch; set epochs to at least {factor}, or leave out halving": (
+                self.config.epochs < factor
+            ),
         }
         for reason, holds in why_not.items():
             if holds and not self.problems:

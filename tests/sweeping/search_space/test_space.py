@@ -142,6 +142,7 @@ REFUSED = {
     "sweep: {learning_rate: {log_range: [0, 1], points: 3}}": "two numbers above 0",
     "sweep: {learning_rate: {log_range: [1, 0.1], points: 3}}": "the smaller one first",
     "sweep: {learning_rate: {log_range: [0.1, 1], points: 1}}": "from 2 to",
+    "sweep: {learning_rate: {log_range: [0.1, 1], points: 9}, halving: {factor: 4}}": "set epochs to at least 4",
     "sweep: {learning_rate: {log_range: [0.1, 1]}}": "a range needs points",
     "sweep: {learning_rate: {log_range: [0.1, 1], steps: 3}}": "there is no steps",
     "sweep: {loss: [mse, mae], tune: val_rmse}": "nothing to tune",
@@ -204,6 +205,9 @@ def test_a_key_that_is_wrong_is_told_once_with_its_option(with_block: Callable[.
 def test_all_mistakes_are_told_at_once(written: Callable[[str], SourcedConfig]) -> None:
     with pytest.raises(ConfigError) as refused:
         read_space(written("sweep: {los: [mse], optimizer: [], samples: 0}"))
+    assert len(refused.value.problems) == 3
+    with pytest.raises(ConfigError) as refused:
+        read_space(written("sweep: {los: [mse], learning_rate: {log_range: [1, 0.1], points: 0}}"))
     assert len(refused.value.problems) == 3
 
 
