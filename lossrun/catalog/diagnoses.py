@@ -215,7 +215,8 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "train for more epochs, or with a larger learning rate",
             formula="down by more than a tenth in the last tenth of the run, to no less than 85 per cent of a constant "
             "output's loss; or above 70 per cent of it, where larger steps or another activation get lower in 100 "
-            "steps than the whole run, on validation data too",
+            "steps than the whole run, on validation data too; or above half of it, where the schedule's mean rate is "
+            "below 15 per cent and a constant rate gets to four fifths of the loss",
             of_the_end=True,
             also=("underfitting",),
         ),

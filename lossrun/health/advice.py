@@ -12,8 +12,18 @@ from typing import Any, Final
 from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.config.resolve import loss_declaration
 from lossrun.digits import reach
-from lossrun.health.alternatives import BETTER, LEARNED, further, larger_model, long_enough, of_loss, smaller_rate
+from lossrun.health.alternatives import (
+    BETTER,
+    LEARNED,
+    MUCH_BETTER,
+    further,
+    larger_model,
+    long_enough,
+    of_loss,
+    smaller_rate,
+)
 from lossrun.health.circumstances import RATE, Advice, Circumstances, last_of_each_key
+from lossrun.health.early_fall import also_without_schedule, without_schedule
 from lossrun.health.layers import Layers
 
 # Targets at least this many standard deviations, or numbers, away from 0 are far for outputs that begin near 0.
@@ -28,6 +38,9 @@ EARLY: Final = 0.7
 OF_ANY_SIZE: Final = ("std", "value")
 # If one class has this share of the samples, the others are rare.
 RARE: Final = 0.8
+_DIVERGED: Final = ("dead", "exploded", "non_finite")
+# A model that learned too much, whatever its rate.
+_LATE: Final = ("overfitting", "overconfident")
 
 
 def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any], since: int) -> Advice | None:
@@ -38,13 +51,22 @@ def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[
         row: The history row of the epoch.
         since: The epoch of the best val_loss.
     """
+    found = _advice(name, known, layers, row, since)
+    # Settings are tried at a constant rate, so a schedule that lowers it early would make other settings useless.
+    early = found is not None and name not in (*_DIVERGED, *_LATE)
+    return also_without_schedule(found, known) if found is not None and early else found
+
+
+def _advice(
+    name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any], since: int
+) -> Advice | None:
     if name == "smoothing":
         return None
-    if name in ("overfitting", "overconfident"):
+    if name in _LATE:
         return Advice("", _end_earlier(name, known, since))
     if name in _MISTAKES and not known.lint:
         return long_enough(Advice("", (*_MISTAKES[name](known), *_far_targets(known))), known)
-    diverged = name in ("dead", "exploded", "non_finite")
+    diverged = name in _DIVERGED
     # Rates are better tried than guessed.
     if any(not setting.startswith(RATE) for cure in known.lint.values() for setting in cure):
         settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
@@ -52,6 +74,8 @@ def advise(name: str, known: Circumstances, layers: Layers | None, row: Mapping[
         cure = last_of_each_key([*settings, *_far_targets(known)])
         return long_enough(Advice(reason, cure), known, diverged=diverged)
     if found := _by_schedule(known, row, diverged=diverged):
+        return found
+    if not diverged and (found := without_schedule(known, MUCH_BETTER * known.share(row["train_loss"]))):
         return found
     found = _of_layers(name, known, layers) if layers and name not in ("exploded", "non_finite") else None
     if diverged:

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.health.advice import advise
-from lossrun.health.alternatives import larger_model, more_was_possible
+from lossrun.health.alternatives import MUCH_BETTER, larger_model, more_was_possible
 from lossrun.health.circumstances import GOOD_WAY, Circumstances, bounded_steps
+from lossrun.health.early_fall import without_schedule
 from lossrun.health.ending import LITTLE, POOR, how_it_ended
 from lossrun.health.finding import Finding
 from lossrun.health.floors import Floors
@@ -195,6 +196,8 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
         return ("", nan) if found[0] in _CURED_BY_STOPPING else found
     # Whether more was possible is tried first, because for most runs that learned little there is no advice.
     if not found[0] and seen.known and _is_poor(seen):
+        if without_schedule(seen.known, MUCH_BETTER * seen.known.share(seen.row["train_loss"])):
+            return "unfinished", seen.floors.constant
         little = seen.row["train_loss"] > HARDLY * seen.floors.constant and seen.window.is_full(tuple(health.losses))
         if little and more_was_possible(seen.known, seen.row["train_loss"]):
             return "unfinished", seen.floors.constant

@@ -69,18 +69,19 @@ class Outcome:
 def trained(raw: Mapping[str, Any], directory: Path, data_dir: Path, *settings: str) -> Outcome:
     """Train a config with all lint errors turned into warnings."""
     experiment = load_experiment(from_mapping({**raw, "lint": "warn"}, directory, settings), data_dir)
-    loss = inf
+    loss, said = inf, dict[str, str]()
     with TemporaryDirectory() as runs, begin(prepare(experiment), Path(runs)) as session:
         constant = floors(session.replicas[0], session.output_spec, session.config).constant
         try:
             for event in train(session, lambda: None):
                 if isinstance(event, EpochRecord):
                     loss = event.rows[0]["train_loss"]
+                    said |= {finding.name: finding.text for finding in event.findings}
         except DivergedError:
             loss = inf
         events = [event for event in ledger.read(session.run.ledger_path) if "diagnosis" in event]
     findings = [
-        Told(event["diagnosis"], tuple(event.get("cure", ())))
+        Told(event["diagnosis"], tuple(event.get("cure", ())), said.get(event["diagnosis"], ""))
         for event in events
         if not DIAGNOSES[event["diagnosis"]].harmless
     ]

@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,24 @@ from tests.faults.judge import config_of, trained
 from tests.faults.own import ALIKE, OWN, Fault
 from tests.faults.published_cases import LARGE, Published, copied, published
 
+FAST: dict[str, Any] = {"optimizer": "adam", "learning_rate": 0.01}
+SLOW: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.05}
+_NET = {"name": "mlp", "hidden": [32]}
+MOONS: dict[str, Any] = {
+    "dataset": {"name": "synthetic_classification", "kind": "moons", "samples": 600},
+    "model": _NET,
+    "loss": "binary_cross_entropy",
+}
+SPIRALS: dict[str, Any] = {
+    "dataset": {"name": "synthetic_classification", "kind": "spirals", "classes": 3, "samples": 600},
+    "model": _NET,
+    "loss": "cross_entropy",
+}
+CURVES: dict[str, Any] = {
+    "dataset": {"name": "synthetic_regression", "kind": "friedman1", "features": 10, "samples": 600},
+    "model": _NET,
+    "loss": "mse",
+}
 TRAINED = [fault for fault in OWN if fault.name not in ALIKE]
 # What the published cases contain in addition to their fault.
 ABOUT_DATA = "missing_class"
@@ -54,6 +73,51 @@ def test_the_cure_of_a_diagnosis_cures(name: str, tmp_path: Path) -> None:
     found = trained(DIAGNOSED[name], tmp_path, tmp_path)
     assert [told.name for told in found.findings] == [name]
     assert trained(DIAGNOSED[name], tmp_path, tmp_path, *found.cure).is_healthy
+
+
+@pytest.mark.parametrize(
+    ("config", "schedule"),
+    [
+        ({**MOONS, **FAST}, {"name": "step", "every": 1, "gamma": 0.1}),
+        ({**MOONS, **FAST}, {"name": "cosine", "over_epochs": 1}),
+        ({**MOONS, **SLOW}, {"name": "inverse_time", "decay": 50.0}),
+        ({**MOONS, **SLOW}, {"name": "multi_step", "milestones": [1, 2], "gamma": 0.03}),
+        ({**CURVES, **FAST}, {"name": "exponential", "gamma": 0.3}),
+        ({**CURVES, **SLOW}, {"name": "polynomial", "power": 20.0}),
+        # Here a constant rate is not enough, so the model that is advised is advised with it.
+        ({**SPIRALS, **FAST}, {"name": "step", "every": 1, "gamma": 0.1}),
+    ],
+    ids=str,
+)
+def test_a_schedule_that_falls_too_early_is_named(
+    config: dict[str, Any], schedule: dict[str, Any], tmp_path: Path
+) -> None:
+    """The cure is to leave it out: with any other, it would fall too early again."""
+    found = trained({**config, "epochs": 20, "schedule": schedule}, tmp_path, tmp_path)
+    assert "schedule=constant" in found.cure
+    assert f"the schedule {schedule['name']} lowers the learning rate too early" in found.findings[-1].text
+    assert trained({**config, "epochs": 20, "schedule": schedule}, tmp_path, tmp_path, *found.cure).is_healthy
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"name": "step", "every": 7, "gamma": 0.1},
+        {"name": "multi_step", "milestones": [10, 15], "gamma": 0.1},
+        {"name": "cosine"},
+        {"name": "exponential", "gamma": 0.85},
+        {"name": "one_cycle"},
+        {"name": "linear"},
+        {"name": "reduce_on_plateau", "patience": 2},
+    ],
+    ids=str,
+)
+def test_a_usual_schedule_is_not_blamed(schedule: dict[str, Any], tmp_path: Path) -> None:
+    slow = {**MOONS, "optimizer": "adam", "learning_rate": 1e-5, "epochs": 20}  # the rate is the fault
+    found = trained({**slow, "schedule": schedule}, tmp_path, tmp_path)
+    assert found.findings
+    assert not [told for told in found.findings if "too early" in told.text]
+    assert "schedule=constant" not in found.cure
 
 
 def test_each_diagnosis_has_a_case() -> None:
