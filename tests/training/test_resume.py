@@ -10,6 +10,9 @@ from lossrun.records import checkpoints, ledger
 from tests.conftest import made_elsewhere
 from tests.training.conftest import REGRESSION, Laboratory, assert_same_bits, newest, rows
 
+# Trying settings takes longer than these runs; `test_trial.py` resumes a run for which some are tried.
+pytestmark = pytest.mark.usefixtures("no_settings_are_tried")
+
 # 4 epochs of 24 steps: 96 steps with everything that has a state of its own.
 EVERYTHING: dict[str, Any] = {
     "dataset": {"name": "synthetic_classification", "kind": "moons", "samples": 240, "test": 0, "validation": 50},

@@ -8,9 +8,11 @@ import torch
 
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
+from lossrun.records import ledger
 from lossrun.training import trial
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import begin
+from tests.training.conftest import Laboratory, assert_same_bits
 
 RATES = [(f"learning_rate={rate}",) for rate in (0.1, 0.03, 0.01, 0.003)]
 # Two updates in each of ten epochs.
@@ -37,6 +39,23 @@ def test_trials_on_a_large_network_cost_no_more_than_the_run(tmp_path: Path, mon
         assert dear.spent <= 10 * 2
         again = trial.SettingsTrial(session, session.replicas[0], cheap.tried)
         assert list(again(RATES)) == RATES[:1]
+
+
+def test_a_resumed_run_finds_what_an_uninterrupted_one_finds(laboratory: Laboratory) -> None:
+    """It tries the same settings at the ends of the same epochs, and that leaves no trace in its bits."""
+    config = {**CONFIG, "seeds": 2}
+    whole, stopped = laboratory.start(config), laboratory.start(config, stop_at=1)
+    for steps in (3, 10, 13, 19):
+        laboratory.resume(stopped, stop_at=steps)
+    laboratory.resume(stopped)
+    assert_same_bits(whole, stopped)
+    timed = dict.fromkeys(("time", "digest", "history"))
+    findings = [
+        [event | timed for event in ledger.read(run.ledger_path) if event["event"] == "diagnosed"]
+        for run in (whole, stopped)
+    ]
+    assert findings[0] == findings[1]
+    assert any("cure" in finding for finding in findings[0]), "the test needs a run for which settings are tried"
 
 
 OWN = """
