@@ -5,18 +5,18 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import lossrun
 
 PACKAGE = Path(lossrun.__file__).parent
 ROOT = Path(__file__).parent.parent
-TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted(ROOT.glob("tests/**/*.py"))
 # What the tests below look at; a million expressions are left out.
 LOOKED_AT = (ast.FunctionDef, ast.ClassDef, ast.Module, ast.ExceptHandler, ast.Import, ast.ImportFrom, ast.With)
-NODES = {path: [node for node in ast.walk(tree) if isinstance(node, LOOKED_AT)] for path, tree in TREES.items()}
-ROOMS = sorted({path.parent for path in TREES})
+ROOMS = sorted({path.parent for path in MODULES})
 LONGEST = 310  # lines: a module that is longer holds two ideas
 MOST_MODULES = 18  # of a room: what one person can hold in mind
 DEEPEST = 5  # blocks inside each other
@@ -48,12 +48,22 @@ WITH_OTHERS = {"pydantic_core"}
 ONLY_FOR_TYPES = {"pandas"}  # `RunHistory.to_pandas` says what it needs
 
 
+@cache
+def trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+
+
+@cache
+def nodes() -> dict[Path, list[ast.AST]]:
+    return {path: [node for node in ast.walk(tree) if isinstance(node, LOOKED_AT)] for path, tree in trees().items()}
+
+
 def place(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
 
 def test_no_module_holds_two_ideas() -> None:
-    lengths = {place(path): len(path.read_text(encoding="utf-8").splitlines()) for path in TREES}
+    lengths = {place(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {path: length for path, length in lengths.items() if length > LONGEST} == {}
 
 
@@ -64,7 +74,7 @@ def test_no_room_is_more_than_one_person_can_hold_in_mind() -> None:
 
 def test_no_module_is_named_after_what_has_no_idea() -> None:
     vague = {"utils", "util", "common", "helpers", "helper", "base", "core", "misc"}
-    assert [place(path) for path in TREES if vague & {path.stem, path.parent.name}] == []
+    assert [place(path) for path in MODULES if vague & {path.stem, path.parent.name}] == []
 
 
 def test_tests_mirror_the_rooms() -> None:
@@ -99,7 +109,7 @@ A_NOUN = re.compile(r"(?:The|A|An|What|Whether|How|Where|Which|All|Each|Every|On
 def test_every_docstring_of_a_function_begins_with_a_sentence() -> None:
     wrong = [
         f"{place(path)}: {node.name}: {sentence}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in public_functions(tree)
         if (sentence := first_sentence(node)) and not place(path).startswith(FORMULAS)
         if A_NOUN.match(sentence) or not re.search(r"[.:][)`\"']?$", sentence)
@@ -108,22 +118,22 @@ def test_every_docstring_of_a_function_begins_with_a_sentence() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    assert [place(path) for path, tree in TREES.items() if tree.body and not first_sentence(tree)] == []
+    assert [place(path) for path, tree in trees().items() if tree.body and not first_sentence(tree)] == []
 
 
 def test_docstrings_end_their_first_sentence() -> None:
     wrong = [
         f"{place(path)}:{node.lineno if hasattr(node, 'lineno') else 1}"
-        for path in TREES
-        for node in NODES[path]
+        for path in MODULES
+        for node in nodes()[path]
         if (sentence := first_sentence(node)) and not re.search(r"[.:?)\]`\"]$", sentence)
     ]
     assert wrong == []
 
 
-def catches_anything(nodes: list[ast.AST]) -> bool:
+def catches_anything(found: list[ast.AST]) -> bool:
     """Whether every error is caught by one of them."""
-    for node in nodes:
+    for node in found:
         if isinstance(node, ast.ExceptHandler) and (node.type is None or ast.unparse(node.type) == "Exception"):
             return True
         items = node.items if isinstance(node, ast.With) else []
@@ -133,20 +143,20 @@ def catches_anything(nodes: list[ast.AST]) -> bool:
 
 
 def test_errors_of_our_own_are_caught_only_where_code_of_others_is_called() -> None:
-    assert [place(path) for path in TREES if catches_anything(NODES[path])] == sorted(CATCHES_ANYTHING)
+    assert [place(path) for path in MODULES if catches_anything(nodes()[path])] == sorted(CATCHES_ANYTHING)
 
 
 def test_what_is_private_stays_in_its_module() -> None:
     imported = re.compile(r"^ *from (?:lossrun|tests)[\w.]* import (?:\([^)]*|.*)\b_[a-z]\w*", re.MULTILINE)
     assert imported.search("from lossrun.steps.step import EagerStep, _rows")
-    assert [path.name for path in (*TREES, *TESTS) if imported.search(path.read_text(encoding="utf-8"))] == []
+    assert [path.name for path in (*MODULES, *TESTS) if imported.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_importing_a_module_defines_names_and_does_no_more() -> None:
     defining = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If, ast.Try)
     wrong = [
         f"{place(path)}:{node.lineno}"
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         for node in tree.body
         if not isinstance(node, (*defining, AT_IMPORT.get(place(path), ast.Import)))
         and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
@@ -169,8 +179,8 @@ def depth(node: ast.AST, so_far: int = 0) -> int:
 def test_blocks_are_not_deep_inside_each_other() -> None:
     depths = {
         f"{place(path)}: {node.name}": depth(node)
-        for path in TREES
-        for node in NODES[path]
+        for path in MODULES
+        for node in nodes()[path]
         if isinstance(node, ast.FunctionDef)
     }
     assert {name: found for name, found in depths.items() if found > DEEPEST} == {}
@@ -190,8 +200,8 @@ def test_what_is_imported_is_declared() -> None:
         | sys.stdlib_module_names
     )
     imported: set[str] = set()
-    for nodes in NODES.values():
-        for node in nodes:
+    for found in nodes().values():
+        for node in found:
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
