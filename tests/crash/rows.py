@@ -30,24 +30,24 @@ class Row:
 
 ROWS = (
     Row("stops", "stopped after every step of the reference run, with one seed and with three: the same bits", 0),
-    Row("chains", "chains of 2 to 10 resumes, with changes on the way: the same bits", 0.02),
-    Row("kills", "SIGKILL at random times until the run is done: the same bits, one interval lost at most", 0.01),
+    Row("chains", "chains of 2 to 10 resumes, with changes on the way: the same bits", 0.01),
+    Row("kills", "SIGKILL at random times until the run is done: the same bits, one interval lost at most", 0.005),
     Row("sweep-kills", "SIGKILL at random times until a sweep is done: the same plan, the same bits", 0),
-    Row("disk", "SIGKILL, a torn write, ENOSPC and EIO at every file operation of train, resume, sweep, gc", 0.006),
-    Row("power", "power lost after every file operation of train and resume, by a strict model of POSIX", 0.02),
+    Row("disk", "SIGKILL, a torn write, ENOSPC and EIO at every file operation of train, resume, sweep, gc", 0.003),
+    Row("power", "power lost after every file operation of train and resume, by a strict model of POSIX", 0.01),
     Row("saved-state", "any one key of the saved state dropped or of another type: refused by its name", 0.05),
     Row(
         "newest-checkpoint",
         "the newest checkpoint damaged or another's: the one before is used, and that is said",
         0.05,
     ),
-    Row("other-files", "a bit flipped or a digit changed in any other file: its readers say so, and ls goes on", 0.005),
+    Row("other-files", "a bit flipped or a digit changed in any other file: its readers say so, and ls goes on", 0.003),
     Row("forged", "a fact of another type, with digests in order: readers say so, and ls goes on", 0.003),
     Row(
         "special-files", "a folder, a pipe, a link in the place of any file: its readers say so, and ls goes on", 0.008
     ),
-    Row("combinations", "every optimizer with every schedule, model and precision, resumed: the same bits", 0.003),
-    Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0.2),
+    Row("combinations", "every optimizer with every schedule, model and precision, resumed: the same bits", 0.002),
+    Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0.1),
     Row("races", "two resumes at once, many trains in a second, comparing meanwhile: the records are true", 0.015),
     Row("malicious", "files and names made to do harm: nothing in them runs, all are refused or harmless", 0.004),
     Row(
@@ -55,5 +55,5 @@ ROWS = (
     ),
     Row("downloads", "servers that send too little, too much, too slowly or something else: the next, or exit 3", 0.06),
     Row("listing", "5,000 runs in ls, some damaged, some of the future: all listed", 0.01),
-    Row("surroundings", "streams closed, full or unread, few letters, no colours: no traceback", 0.05),
+    Row("surroundings", "streams closed, full or unread, few letters, no colours: no traceback", 0.03),
 )
