@@ -1,10 +1,11 @@
 """Print what a job of `.ci/run` needs, one a line.
 
-lowest            every direct dependency at its lower bound, as constraints for pip
-fast              requirements of the tests that are not slow
-torch-free        requirements of the tests of the torch-free rooms
-torch-free-tests  the files of these tests
-ray               requirements of the test that runs a cluster
+lowest              every direct dependency at its lower bound, as constraints for pip
+fast                requirements of the tests that are not slow
+torch-free          requirements of the tests of the torch-free rooms
+torch-free-tests    the files of these tests
+torch-free-modules  the modules of the torch-free rooms
+ray                 requirements of the test that runs a cluster
 """
 
 import re
@@ -48,11 +49,21 @@ def torch_free() -> list[str]:
     return [line for line in fast() if name(line) not in (TORCH, "tensorboard", "pandas")]
 
 
-def torch_free_tests() -> list[str]:
+def torch_free_rooms() -> list[str]:
     contracts = PROJECT["tool"]["importlinter"]["contracts"]
-    wing = next(one["source_modules"] for one in contracts if TORCH in one.get("forbidden_modules", ()))
+    return next(one["source_modules"] for one in contracts if TORCH in one.get("forbidden_modules", ()))
+
+
+def torch_free_modules() -> list[str]:
+    places = [ROOT / room.replace(".", "/") for room in torch_free_rooms()]
+    files = [path for place in places for path in (place.with_suffix(".py"), *sorted(place.rglob("*.py")))]
+    parts = [path.relative_to(ROOT).with_suffix("").parts for path in files if path.is_file()]
+    return [".".join(part for part in each if part != "__init__") for each in parts]
+
+
+def torch_free_tests() -> list[str]:
     # What `script` writes is run with Keras and PyTorch.
-    rooms = [ROOT / "tests" / module.partition(".")[2] for module in wing if module != "lossrun.script"]
+    rooms = [ROOT / "tests" / room.partition(".")[2] for room in torch_free_rooms() if room != "lossrun.script"]
     files = [path for room in rooms for path in sorted(room.rglob("test_*.py"))]
     return [str(path.relative_to(ROOT)) for path in files if not NEEDS_TORCH.search(path.read_text(encoding="utf-8"))]
 
@@ -62,6 +73,7 @@ LISTS = {
     "fast": fast,
     "torch-free": torch_free,
     "torch-free-tests": torch_free_tests,
+    "torch-free-modules": torch_free_modules,
     "ray": lambda: EXTRAS["ray"],
 }
 print("\n".join(LISTS[sys.argv[1]]()))
