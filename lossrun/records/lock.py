@@ -8,10 +8,8 @@ off from its file server, so it looks at the note before each change of a file (
 it ends without writing.
 """
 
-import errno
 import os
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -24,14 +22,12 @@ from typing import Final
 from lossrun.errors import LockedError
 from lossrun.files import read_regular
 from lossrun.records import formats
-from lossrun.records.files import digests, durable, strict_json
+from lossrun.records.files import digests, durable, kernel_lock, strict_json
 from lossrun.records.run_directory import RunDirectory
 
-# Errors of file systems without locks.
-NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 HEARTBEAT: Final = 10.0  # seconds
 MISSED_BEATS: Final = 30  # a paused process, or one whose file server is unreachable, may miss some
-_HELD: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES})
+_ENDED: Final = ("Z", "X")  # states of a process, by proc(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +69,17 @@ def writing(run: Path) -> Iterator[None]:
             _create_note(run, only)
             release = _beating(files.owner_path, only)
             fence = durable.fenced(run, partial(_check_is_ours, run, only))
+    noted = only is not None
     try:
         if only is None:
+            _check_is_free(run)
+            noted = True
             durable.put(files.owner_path, _note(me))
         with fence:
             yield
     finally:
-        _remove_note(files.owner_path, only)
+        if noted and os.getpid() == me.pid:  # not in a fork that leaves the block by an exception
+            _remove_note(files.owner_path, only)
         release()
 
 
@@ -90,30 +90,26 @@ def _kernel_lock(run: Path) -> Callable[[], object] | None:
         LockedError: If it is held.
         OSError: If the file system refuses.
     """
-    path = RunDirectory(run).lock_path
-    if sys.platform == "win32":
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(path)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            raise LockedError(_held_by(run, owner(run))) from None
-        return lock.release
-    import fcntl
-
-    durable.refuse_other_than_files(path)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if error.errno in _HELD:
-            raise LockedError(_held_by(run, owner(run))) from None
-        if error.errno in NO_LOCKS:
-            return None
-        raise
-    return lambda: os.close(descriptor)
+        return kernel_lock.take(RunDirectory(run).lock_path)
+    except BlockingIOError:
+        raise LockedError(_held_by(run, owner(run))) from None
+
+
+def _check_is_free(run: Path) -> None:
+    """Check that nobody else writes the run, although the kernel has just given us the lock.
+
+    Somebody may have removed the file of the lock while another process held it, or that process may have found no
+    locks in this file system.
+
+    Raises:
+        LockedError: If the note names a process that still writes.
+    """
+    path, holder = RunDirectory(run).owner_path, owner(run)
+    if holder is None or _has_ended(path, holder):
+        return
+    if holder.pid != os.getpid() and (is_alive(holder) or holder.heartbeat is not None):
+        raise LockedError(_held_by(run, holder))
 
 
 def _create_note(run: Path, mine: bytes) -> None:
@@ -128,7 +124,7 @@ def _create_note(run: Path, mine: bytes) -> None:
             durable.write(path, mine)
             return
         holder = owner(run)
-        if holder is None or not (is_alive(holder) is False or _is_silent(path, holder)):
+        if holder is None or not _has_ended(path, holder):
             break
         dead = durable.hidden(path)
         with suppress(FileNotFoundError):
@@ -178,6 +174,11 @@ def _beating(path: Path, mine: bytes) -> Callable[[], object]:
 
     threading.Thread(target=renew, name="lossrun-heartbeat", daemon=True).start()
     return ended.set
+
+
+def _has_ended(path: Path, holder: Owner) -> bool:
+    """Return whether the process that created a note is known to have ended."""
+    return is_alive(holder) is False or _is_silent(path, holder)
 
 
 def _is_silent(path: Path, holder: Owner) -> bool:
@@ -247,13 +248,17 @@ def is_alive(process: Owner) -> bool | None:
 
 
 def process_start(pid: int) -> int | None:
-    """Return the clock ticks from boot to the start of process `pid`; None without /proc."""
+    """Return the clock ticks from boot to the start of process `pid`; None without /proc, or once it has ended.
+
+    One that has ended stays in the list of processes until its parent asks for its exit code, which some never do.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # Field 22 of proc(5); the second field, the program's name in parentheses, may hold spaces.
-    return int(stat.rpartition(")")[2].split()[19])
+    # Fields 3 and 22 of proc(5); the second field, the program's name in parentheses, may hold spaces.
+    fields_from_third = stat.rpartition(")")[2].split()
+    return None if fields_from_third[0] in _ENDED else int(fields_from_third[19])
 
 
 def in_words(holder: Owner | None) -> str:

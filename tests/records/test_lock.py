@@ -14,7 +14,7 @@ import pytest
 from lossrun.errors import LockedError, RunError
 from lossrun.records import checkpoints, history, ledger, lock
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.files import durable
+from lossrun.records.files import durable, kernel_lock
 from lossrun.records.status import status
 from tests.conftest import state_of
 
@@ -115,7 +115,7 @@ def without_locks(monkeypatch, number: int) -> None:
     monkeypatch.setattr(fcntl, "flock", refuse)
 
 
-@pytest.mark.parametrize("number", sorted(lock.NO_LOCKS), ids=errno.errorcode.get)
+@pytest.mark.parametrize("number", sorted(kernel_lock.NO_LOCKS), ids=errno.errorcode.get)
 def test_where_there_are_no_locks_the_note_is_the_lock(tmp_path, monkeypatch, number):
     without_locks(monkeypatch, number)
     with lock.writing(tmp_path):
@@ -237,3 +237,63 @@ def test_a_note_that_cannot_be_removed_does_not_keep_the_run_locked(tmp_path, mo
     with lock.writing(tmp_path):
         assert status(tmp_path) == "running"
     assert status(tmp_path) == "finished"
+
+
+@pytest.mark.parametrize("instead", [None, b""], ids=["none", "a new one"])
+def test_a_writer_whose_lock_file_was_removed_is_still_the_only_one(tmp_path, holder, instead):
+    (tmp_path / "lock").unlink()
+    if instead is not None:
+        (tmp_path / "lock").write_bytes(instead)
+    for _ in range(2):
+        with pytest.raises(LockedError, match=f"process {holder.pid} "), lock.writing(tmp_path):
+            pytest.fail("two writers")
+    assert lock.owner(tmp_path).pid == holder.pid
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with lock.writing(tmp_path):
+        assert lock.owner(tmp_path).pid == os.getpid()
+
+
+def test_a_writer_that_found_no_locks_keeps_out_one_that_does(tmp_path, monkeypatch):
+    with monkeypatch.context() as there:
+        without_locks(there, errno.ENOLCK)
+        there.setattr("socket.gethostname", lambda: "elsewhere")
+        there.setattr("os.getpid", lambda: 1)
+        with lock.writing(tmp_path):
+            there.undo()
+            with pytest.raises(LockedError, match="process 1 on elsewhere"), lock.writing(tmp_path):
+                pytest.fail("two writers")
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_writer_whose_parent_has_not_asked_for_its_exit_code_has_ended(tmp_path, holder):
+    """A parent in a container may never ask."""
+    os.kill(holder.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    assert lock.is_alive(lock.owner(tmp_path)) is False
+    assert status(tmp_path) == "interrupted"
+
+
+def test_a_fork_that_outlives_the_writer_neither_holds_the_lock_nor_removes_the_note(tmp_path):
+    forking = """
+import os, sys, time
+from pathlib import Path
+from lossrun.records import lock
+with lock.writing(Path(sys.argv[1])):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            sys.exit()  # leaves the block
+        os.wait()
+        os.write(1, str(os.getpid()).encode())
+        os.close(1)
+        time.sleep(600)
+    os.kill(os.getpid(), 9)
+"""
+    with subprocess.Popen([sys.executable, "-c", forking, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+        fork = int(writer.stdout.read())
+    try:
+        assert lock.owner(tmp_path).pid == writer.pid
+        with lock.writing(tmp_path):
+            assert lock.owner(tmp_path).pid == os.getpid()
+    finally:
+        os.kill(fork, signal.SIGKILL)
