@@ -49,12 +49,15 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
     found: list[Cell] = []
     known: dict[str, tuple[Cell, Combination]] = {}
     problems: dict[str, str] = {}
+    ranged = {*(one.key for one in space.alternatives if one.is_range), *(span.key for span in space.spans)}
     for combination in space.combinations():
         try:
             config, placed = config_with(reading, combination)
         except ConfigError as error:
             for problem in error.problems:
-                problems.setdefault(_without_value(problem, combination), problem)
+                # A range has many values, and is one mistake.
+                of_range = next((key for key in ranged if f": {key}: " in problem), None)
+                problems.setdefault(of_range or _without_value(problem, combination), problem)
             continue
         values = {key: value for key, (value, _) in combination.items()}
         pair = {key: value for key, value in values.items() if key not in space.tuned}

@@ -9,7 +9,7 @@ from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.sweeps.words import word, words
 from lossrun.catalog.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
-from lossrun.config import Config, SourcedConfig
+from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError, UsageError
 from lossrun.experiment import Experiment
 from lossrun.lint.rule import Case
@@ -178,18 +178,20 @@ def plan_sweep(
 
     Raises UsageError and DataError, with every mistake, before anything is written.
     """
-    space = _of_each_split(read_space(reading, over), reading.config)
+    space = _of_each_split(read_space(reading, over), reading)
     if (trainings := space.trainings(len(reading.config.seeds))) > MOST_TRAININGS:
         text = f"{space.size:,} cells with all their seeds are {trainings:,} trainings; at most {MOST_TRAININGS:,}"
-        raise ConfigError([f"{reading.source.name}: sweep: {text}: give fewer alternatives or fewer seeds"])
+        why = f"{text}: give fewer alternatives or fewer seeds"
+        raise ConfigError([reading.source.problem(("sweep",), why, at_key=True).text])
     cells = cells_of(reading, space)
     divided = next((one.config for one in cells if one.config.resampling != reading.config.resampling), None)
     if space.tuning is not None and divided is not None:
         key = divided.resampled_by or reading.config.resampled_by
-        raise UsageError(
-            f"{key}: each split or fold is tuned by its own validation data, so pairs with different ones cannot be "
-            f"compared; set {key} outside the sweep block, or set sweep.tune: false"
+        why = (
+            "each split or fold is tuned by its own validation data, so pairs with different ones cannot be compared; "
+            f"set {key} outside the sweep block, or set sweep.tune: false"
         )
+        raise ConfigError([reading.source.problem(("sweep", str(key)), why, at_key=True).text])
     meanwhile()
     metric = _checked(reading, space, cells, data_dir, elsewhere=elsewhere)
     tuning = space.tuning
@@ -220,22 +222,24 @@ def _sampler(space: Space, rounds: Sequence[int]) -> dict[str, Any] | None:
     return {**space.sampling, "at_a_time": max(AT_A_TIME, min(FIRST_DRAWS, enough))}
 
 
-def _of_each_split(space: Space, config: Config) -> Space:
+def _of_each_split(space: Space, reading: SourcedConfig) -> Space:
     """Return the space with a separate tuning for each split or fold.
 
     The test samples of one split are training and validation samples of others. So values that all splits choose
     together depend on the test samples of each split; values that a split chooses by its own validation data do not.
 
-    Raises UsageError for another number of repetitions.
+    Raises ConfigError for another number of repetitions.
     """
+    config = reading.config
     key, count = config.resampled_by, config.resampling
     if space.tuning is None or not count:
         return space
     if space.tuning.repeats not in (1, count):
-        raise UsageError(
-            f"sweep.tune.repeats: with {key}: {count} each of them is tuned by its own validation data, because the "
-            f"others train and validate on samples that it tests; leave out sweep.tune.repeats"
+        why = (
+            f"with {key}: {count} each of them is tuned by its own validation data, because the others train and "
+            "validate on samples that it tests; leave out sweep.tune.repeats"
         )
+        raise ConfigError([reading.source.problem(("sweep", "tune", "repeats"), why).text])
     return replace(space, tuning=replace(space.tuning, repeats=count))
 
 

@@ -76,7 +76,9 @@ def read_axis(
             ways = [f"--over {quoted(f'{key}={way}')}" for way in (one, several)]
         else:
             ways = [f"[{way}]".replace(",", ", ") for way in (one, several)]
-        text = f"write {ways[0]} for one alternative, or {ways[1]} for {len(value)}"
+        text = f"write {ways[0]} for one alternative"
+        if all(_is_value(declared, [item]) for item in value):
+            text += f", or {ways[1]} for {len(value)}"
         refuse(f"a value of {key} is itself a list: {text}")
         return None
     places = () if by_option else tuple(("sweep", key, number) for number in range(len(value)))
@@ -131,6 +133,13 @@ def _range(
     if declared and not types - {"none"}:
         refuse(f"{key} does not take numbers, so it cannot have a range; expected a list of alternatives")
         return None
+    if (
+        declared
+        and not any(_is_value(declared, one) for one in (bounds if isinstance(bounds, list) else []))
+        and all(isinstance(variant.key, Parameter) and variant.key.takes_lists for variant in variants)
+    ):
+        refuse(f"a value of {key} is itself a list, so it cannot have a range; expected a list of alternatives")
+        return None
     whole = types == {"whole"}
     numbers = isinstance(bounds, list) and len(bounds) == 2 and all(_is_number(one, whole=whole) for one in bounds)
     is_range = numbers and bounds[0] < bounds[1] and not (log and bounds[0] <= 0)
@@ -164,14 +173,25 @@ def _is_number(value: Any, *, whole: bool) -> bool:
 
 def _is_one_value(declared: KeyPath, values: Sequence[Value]) -> bool:
     """Return whether a list is one value of a key that takes lists, and no item is a value of the key itself."""
+    return _is_value(declared, list(values)) and not any(item is None or _is_value(declared, item) for item in values)
+
+
+def _is_value(declared: KeyPath, value: Value) -> bool:
+    """Return whether a key of numbers, words or lists can have a value."""
     keys = [variant.key for variant in declared.variants if isinstance(variant.key, Parameter)]
-    one = any(key.takes_lists and not leaves.check(key, list(values))[2] for key in keys)
-    return one and not any(item is None or not leaves.check(key, item)[2] for key in keys for item in values)
+    return any((key.takes_lists or not isinstance(value, list)) and not leaves.check(key, value)[2] for key in keys)
 
 
 def _not_a_list(key: str, value: Value) -> str:
-    if isinstance(value, Mapping) and "name" not in value and (inner := next(iter(value), None)) is not None:
-        nested = f"{key}.{inner}" if f"{key}.{inner}" in key_paths() else ""
-        if nested:
-            return f"expected a list of alternatives; write {nested}: [...] for those of a key inside {key}"
-    return "expected a list of alternatives, such as [mse, mae], or {log_range: [1e-4, 1], points: 7}"
+    """Say what to write where somebody has written alternatives in another way."""
+    expected = "expected a list of alternatives"
+    inner, given = next(iter(value.items()), ("", None)) if isinstance(value, Mapping) else ("", None)
+    if inner in ("values", "name") and isinstance(given, list):
+        return f"{expected}; write {key}: [{', '.join(map(word, given))}]"
+    if isinstance(value, Mapping) and "name" in value:
+        varied, values = next(((name, one) for name, one in value.items() if isinstance(one, list)), ("", []))
+        each = [f"{{name: {value['name']}, {varied}: {word(one)}}}" for one in values]
+        return f"{expected}; write {key}: [{', '.join(each) if each else word(value['name'])}]"
+    if f"{key}.{inner}" in key_paths():
+        return f"{expected}; write {key}.{inner}: [...] for those of a key inside {key}"
+    return f"{expected}, such as [mse, mae], or {{log_range: [1e-4, 1], points: 7}}"

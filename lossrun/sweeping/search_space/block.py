@@ -119,7 +119,8 @@ class _Reader:
         meant = [found.component.name for one in names if ":" not in one and (found := find(kind, one))]
         lacking = next((one for one in meant if one not in having), None)
         if having and lacking and "." not in name:
-            having = [one for one in meant if one in having] or having
+            own = [f'"{one}"' for one in names if ":" in one]
+            having = [*own, *(one for one in meant if one in having)] or having
             such = f"{kind}: [{lacking}, {{name: {having[0]}, {name}: ...}}]"
             self.refuse(
                 key, f"{lacking} has no {name}; write it inside the alternatives that have it: {such}", at_key=True

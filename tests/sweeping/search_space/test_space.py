@@ -6,6 +6,7 @@ import pytest
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.sweeping.cells import cells_of
+from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.search_space.block import MOST_CELLS, read_space
 from lossrun.sweeping.search_space.over_option import over_option
 
@@ -126,6 +127,11 @@ REFUSED = {
     "sweep: {colour: [red]}": "there is no key colour",
     "sweep: {loss: []}": "the list is empty",
     "sweep: {loss: mse}": "expected a list of alternatives",
+    "sweep: {learning_rate: {values: [0.1, 0.01]}}": r"write learning_rate: \[0.1, 0.01\]",
+    "sweep: {optimizer: {name: [sgd, adam]}}": r"write optimizer: \[sgd, adam\]",
+    "sweep: {loss: {name: huber, delta: [1, 2]}}": r"\[{name: huber, delta: 1}, {name: huber, delta: 2}\]",
+    "sweep: {model.hidden: {range: [10, 100], points: 3}}": "is itself a list, so it cannot have a range",
+    "sweep: {loss: ['mine:own', mse], loss.gamma: [1, 2]}": 'loss: .mse, {name: "mine:own", gamma: ...}',
     "sweep: [mse, mae]": "expected a mapping",
     "sweep: {loss: [mse, mae, mse]}": "mse is given twice",
     "sweep: {loss: [{name: huber}, {name: huber}]}": "huber is given twice",
@@ -181,6 +187,7 @@ WRONG_KEYS = {
     "sweep: {optimizer.betas: [[0.9, 0.9], [0.9, 0.99]]}": "optimizer.betas:",
     "sweep: {dataset.path: [a.csv, b.csv]}": "dataset.path:",
     "sweep: {model.depth: [1, 2]}": "model.depth:",
+    "sweep: {splits: [2, 3], learning_rate: [0.1, 1]}": "splits:",
 }
 
 
@@ -190,9 +197,19 @@ def test_a_key_that_is_wrong_is_told_once_at_the_key(
 ) -> None:
     reading = written(block)
     with pytest.raises(ConfigError) as refused:
-        cells_of(reading, read_space(reading))
+        plan_sweep(reading, [], reading.directory, reading.directory)
     (problem,) = refused.value.problems
     assert f"c.yaml:7:{block.rindex(key) + 1}: " in problem
+
+
+@pytest.mark.parametrize("over", [[], ["model.dropout=lin:0:2:5"]])
+def test_a_range_with_several_wrong_values_is_one_mistake(
+    with_block: Callable[..., SourcedConfig], over: list[str]
+) -> None:
+    reading = with_block(None if over else {"model.dropout": {"range": [0, 2], "points": 5}})
+    with pytest.raises(ConfigError) as refused:
+        cells_of(reading, read_space(reading, over))
+    assert len(refused.value.problems) == 1
 
 
 def test_a_key_that_is_wrong_is_told_once_with_its_option(with_block: Callable[..., SourcedConfig]) -> None:
