@@ -142,6 +142,7 @@ SLOW = (
     "sweeping/test_carrying.py",
     "sweeping/test_combinations.py",
     "sweeping/test_course.py",
+    "sweeping/test_false_verdicts.py",
     "sweeping/test_ray.py",
     "sweeping/test_slurm.py",
     "test_adding.py",

@@ -1,12 +1,12 @@
 """Run a sweep from its plan to its result: tune, choose, run the final cells."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lossrun.analysis.sweeps.cells import failures
-from lossrun.analysis.sweeps.tuning import tuning_of
+from lossrun.analysis.sweeps.tuning import TuningResult, tuning_of
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError
 from lossrun.records import ledger, sweep_directory
@@ -71,9 +71,11 @@ def run_sweep(
         # Once the final runs are planned, further tuning cannot change them.
         if not final:
             _run_phase(cells, "tune", tuning, begins)
-            while not cells.is_over and (more := _extended(sweep, cells)):
-                _run_phase(cells, "tune", more, begins)
-            final = [] if cells.is_over else _chosen(sweep, cells)
+            while not (final or cells.is_over) and (more := _next(sweep, cells)):
+                if more[0].phase == "final":
+                    final = more
+                else:
+                    _run_phase(cells, "tune", more, begins)
         if not cells.is_over:
             _run_phase(cells, "final", final, begins)
         if not cells.is_over:
@@ -92,12 +94,11 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
                 ledger.append(sweep.ledger_path, "shard", shard=str(shard), failed=_failures(cells))
             final = _planned(sweep)[1]
             ready = not final and not cells.is_over and not missing(sweep)
-            grown = ready and bool(_extended(sweep, cells))
-            if ready and not grown:
-                final = _chosen(sweep, cells)
-        if grown:
+            more = _next(sweep, cells) if ready else []
+        if more and more[0].phase == "tune":
             _run_shard(sweep, cells, shard, begins)
             return
+        final = final or more
     if (final or ready) and not cells.is_over:
         _run_phase(cells, "final", shard.of(final), begins)
         with waiting_for(sweep.path):
@@ -105,30 +106,51 @@ def _run_shard(sweep: SweepDirectory, cells: Cells, shard: Shard, begins: Begins
                 _finish(sweep, cells)
 
 
-def _extended(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
-    """Plan further cells: the next round of halving, what the sampler draws, or a range that grows at an edge.
+class Following(NamedTuple):
+    """The cells that a sweep runs next. `event` and `facts`: what its ledger says of them."""
 
-    A draw goes through all rounds before the next one, and a range grows only where nothing else is left to try.
+    cells: Sequence[PlannedCell]
+    event: str
+    facts: Mapping[str, Any]
+
+
+def following(facts: Mapping[str, Any], tuning: TuningResult, planned: Sequence[PlannedCell]) -> Following:
+    """Return the next cells of a sweep whose planned tuning cells have all ended.
+
+    They are the next round of halving, what the sampler draws, or a range that grows at an edge: a draw goes through
+    all rounds before the next one, and a range grows only where nothing else is left to try. Once tuning is through,
+    they are the final cells; there are none if no tuning run has a score.
+
+    Args:
+        facts: What the sweep's ledger says of its start.
     """
-    facts, tuning = read_events(sweep)[0], tuning_of(sweep)
+    more: Sequence[PlannedCell] = ()
+    if facts.get("halving") and (more := halved_cells(Halving(**facts["halving"]), tuning, planned)):
+        return Following(more, "halved", {"epochs": max(cell.config["epochs"] for cell in more)})
+    if facts.get("sampler"):
+        sampling = Sampling(**facts["sampler"])
+        if more := sampled_cells(sampling, tuning, planned):
+            return Following(more, "sampled", {"keys": list(sampling.spans)})
+    if facts.get("extend"):
+        extension = Extension(**facts["extend"])
+        if more := further_cells(extension, tuning, planned):
+            values = sorted({cell.changes[extension.key] for cell in more})
+            return Following(more, "extended", {"key": extension.key, "values": values})
+    final = final_cells(tuning.pairs, facts["seeds"])
+    chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
+    return Following(final, "tuned", {"metric": tuning.metric, "chosen": chosen})
+
+
+def _next(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
+    """Add the next cells to the plan, and return them; none once everything is planned."""
+    tuning = tuning_of(sweep)
     if tuning is None:
         return []
-    planned, more = read_plan(sweep), list[PlannedCell]()
-    event, said = "", dict[str, Any]()
-    if facts.get("halving"):
-        more, event = halved_cells(Halving(**facts["halving"]), tuning, planned), "halved"
-        said = {"epochs": max((cell.config["epochs"] for cell in more), default=None)}
-    if not more and facts.get("sampler"):
-        sampling = Sampling(**facts["sampler"])
-        more, event = sampled_cells(sampling, tuning, planned), "sampled"
-        said = {"keys": list(sampling.spans)}
-    if not more and facts.get("extend"):
-        extension = Extension(**facts["extend"])
-        more, event = further_cells(extension, tuning, planned), "extended"
-        said = {"key": extension.key, "values": sorted({cell.changes[extension.key] for cell in more})}
-    more = cells.with_stacks(more)
+    found = following(read_events(sweep)[0], tuning, read_plan(sweep))
+    more = cells.with_stacks(found.cells)
     if more:
-        sweep_directory.extend_plan(sweep, more, event, **said)
+        failed = {"failed": _failures(cells)} if found.event == "tuned" else {}
+        sweep_directory.extend_plan(sweep, more, found.event, **found.facts, **failed)
     return more
 
 
@@ -166,17 +188,6 @@ def _run_phase(cells: Cells, phase: str, planned: Sequence[PlannedCell], begins:
     begins(phase, len(planned))
     cells.run(planned)
     _refuse_blocked(cells)
-
-
-def _chosen(sweep: SweepDirectory, cells: Cells) -> list[PlannedCell]:
-    """Plan the final runs by the results of tuning: none if no tuning run has a score."""
-    found = tuning_of(sweep)
-    assert found is not None
-    final = cells.with_stacks(final_cells(found.pairs, read_events(sweep)[0]["seeds"]))
-    chosen = [{"pair": dict(cell.pair), "changes": dict(cell.changes)} for cell in final]
-    if final:
-        sweep_directory.extend_plan(sweep, final, "tuned", metric=found.metric, chosen=chosen, failed=_failures(cells))
-    return final
 
 
 def _refuse_blocked(cells: Cells) -> None:

@@ -1,5 +1,7 @@
 """Read the cells of a sweep: the runs that have begun, those that have ended, and those that failed."""
 
+from collections.abc import Iterable
+
 from lossrun.errors import RunError
 from lossrun.records import history, recorded
 from lossrun.records.recorded import RecordedRun
@@ -20,6 +22,12 @@ def loaded(sweep: SweepDirectory, cell: PlannedCell) -> RecordedRun | None:
 def epochs_done(sweep: SweepDirectory, cell: PlannedCell) -> int | None:
     """Return how many epochs of a cell are recorded, by the end of its history; None if it has not begun."""
     return history.last_epoch(RunDirectory(sweep.run(cell)).history_path) if sweep.is_begun(cell) else None
+
+
+def loaded_all(sweep: SweepDirectory, cells: Iterable[PlannedCell]) -> dict[str, RecordedRun]:
+    """Return {directory: run} of the cells that have begun and can be read."""
+    runs = ((cell.directory, loaded(sweep, cell)) for cell in cells)
+    return {directory: run for directory, run in runs if run is not None}
 
 
 def failures(sweep: SweepDirectory) -> dict[str, str]:

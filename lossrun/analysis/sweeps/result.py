@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from lossrun.analysis.comparison.compare import ComparedRuns, compare
-from lossrun.analysis.sweeps.cells import failures, loaded
+from lossrun.analysis.sweeps.cells import failures, loaded, loaded_all
 from lossrun.analysis.sweeps.trials import Trial, best_trial
-from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, tuning_of
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, tuning_from
 from lossrun.analysis.sweeps.words import data_words, word, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import grouped
@@ -18,7 +19,7 @@ from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.splits import resampled_by, splits
 from lossrun.catalog.metric_names import Goal
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_plan
+from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_events, read_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +92,35 @@ class SweepResult:
 def result_of(sweep: SweepDirectory) -> SweepResult:
     """Return everything that the sweep has found so far. Raises RunError for a damaged plan or ledger."""
     plan = read_plan(sweep)
-    tuning, failed = tuning_of(sweep), failures(sweep)
+    runs, failed = loaded_all(sweep, plan), failures(sweep)
+    return replace(result_from(sweep.name, plan, read_events(sweep)[0], runs, failed), divided=divided(sweep))
+
+
+def result_from(
+    name: str,
+    plan: Sequence[PlannedCell],
+    facts: Mapping[str, Any],
+    runs: Mapping[str, RecordedRun],
+    failed: Mapping[str, str] = MappingProxyType({}),
+) -> SweepResult:
+    """Return what a sweep has found, from its plan and the runs of its cells.
+
+    Args:
+        facts: What the sweep's ledger says of its start.
+        runs: {directory: run} of the cells that have begun.
+        failed: {failed cell: why}.
+    """
+    tuning = tuning_from(plan, facts, runs, failed)
     over, ended = set(failed), list[tuple[PlannedCell, RecordedRun]]()
     for cell in plan:
-        if (run := loaded(sweep, cell)) and run.status in ("finished", "diverged"):
+        if (run := runs.get(cell.directory)) and run.status in ("finished", "diverged"):
             over.add(cell.directory)
             if cell.phase == "final":
                 ended.append((cell, run))
     order = list(dict.fromkeys(_held_out(run) for _, run in ended))
     by_data = groupby(sorted(ended, key=lambda pair: order.index(_held_out(pair[1]))), lambda pair: _held_out(pair[1]))
     boards = tuple(_board(list(members), tuning) for _, members in by_data)
-    return SweepResult(sweep.name, tuning, boards, len(plan) - len(over), len(plan), failed, divided(sweep))
+    return SweepResult(name, tuning, boards, len(plan) - len(over), len(plan), failed, {})
 
 
 def _held_out(run: RecordedRun) -> str:

@@ -1,11 +1,11 @@
 """Collect what the tuning of a sweep has found: the score of each value, and the values that each pair got."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lossrun.analysis.sweeps.cells import failures, loaded
+from lossrun.analysis.sweeps.cells import failures, loaded, loaded_all
 from lossrun.analysis.sweeps.trials import (
     Trial,
     best_trial,
@@ -79,7 +79,24 @@ class TuningResult:
 
 def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
     """Return the tuning so far; None for a plain grid."""
-    plan, facts = read_plan(sweep), read_events(sweep)[0]
+    plan = read_plan(sweep)
+    runs = loaded_all(sweep, [cell for cell in plan if cell.phase == "tune"])
+    return tuning_from(plan, read_events(sweep)[0], runs, failures(sweep))
+
+
+def tuning_from(
+    plan: Sequence[PlannedCell],
+    facts: Mapping[str, Any],
+    runs: Mapping[str, RecordedRun],
+    failed: Collection[str] = (),
+) -> TuningResult | None:
+    """Return the tuning that follows from a plan and the runs of its cells; None for a plain grid.
+
+    Args:
+        facts: What the sweep's ledger says of its start.
+        runs: {directory: run} of the cells that have begun.
+        failed: The directories of the cells that failed.
+    """
     cells = [cell for cell in plan if cell.phase == "tune"]
     if not cells:
         return None
@@ -91,9 +108,9 @@ def tuning_of(sweep: SweepDirectory) -> TuningResult | None:
         if cell.phase == "final":
             final.setdefault(key_of(cell.pair), []).append(cell)
     pairs: dict[str, list[Trial]] = {}
-    failed, samples = failures(sweep), set[int]()
+    samples = set[int]()
     for cell in cells:
-        run = loaded(sweep, cell)
+        run = runs.get(cell.directory)
         samples |= validation_samples(run) if run else set()
         trial = _trial(cell, run, metric, failed=cell.directory in failed)
         pairs.setdefault(key_of(cell.pair), []).append(trial)
