@@ -151,6 +151,6 @@ SWEEP_OPTIONS: Final[dict[str, str]] = {
     "seed": "the seed of the draws, 0 by default",
     "halving": "{factor: 3} trains all values for a ninth of the epochs, the best third of each pair for a third, and "
     "the best of these for all; with tpe, each draw goes through these rounds before the next one",
-    "extend": "true, or how many values may be added where the best one is on the edge of its range; with repeats, "
-    "each of them adds its own",
+    "extend": "true, or how many values may be added where the best one is on the edge of its range; every pair then "
+    "gets as many; with repeats, each of them adds its own",
 }

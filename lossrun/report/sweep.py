@@ -170,9 +170,11 @@ def method(result: SweepResult) -> str:
     fresh = len(comparisons[0].runs[0].seeds) if comparisons else len(result.final[0].seeds)
     keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
     if tuning.drawn:
-        keys += ", drawn by a tree-structured Parzen estimator," if tuning.adaptive else ", drawn at random,"
+        keys += ", drawn by a tree-structured Parzen estimator" if tuning.adaptive else ", drawn at random"
     if tuning.grown > 0:
         keys += f" ({tuning.grown} of them added where a best value was on the edge of the range)"
+    if tuning.drawn:
+        keys += ","
     metric = bare(tuning.metric).replace("_", " ")
     halving = ""
     if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):

@@ -34,35 +34,41 @@ class Extension:
 
 
 def further_cells(extension: Extension, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
-    """Return cells for each pair with the next value beyond an edge; no cells if no best value is on an edge.
+    """Return cells for each pair with the next value beyond its edge; no cells if no best value is on an edge.
 
-    Every pair gets the new value, with all values of the other tuned keys that the edge has, so that all pairs keep the
-    same number of values to choose from. Where tuning is repeated, each repetition grows a range of its own.
+    Every pair gets another value at this end, with all values of the other tuned keys that the edge has, so that all
+    pairs keep the same number of values to choose from. In a grid and with random draws that value is the same for all
+    pairs. A sampler has drawn different values for each pair, so each of them continues from its own last one. Where
+    tuning is repeated, each repetition grows a range of its own.
     """
     return added_cells(lambda found, _: _beyond(extension, found), tuning, planned)
 
 
 def _beyond(extension: Extension, tuning: TuningResult) -> list[Wanted]:
     key = extension.key
-    tried = sorted({trial.values[key] for pair in tuning.pairs for trial in pair.trials})
-    if len(tried) - extension.points >= extension.times:
-        return []
-    bests = [pair.chosen.values[key] for pair in tuning.pairs if pair.chosen is not None and key in pair.on_edge]
-    edges = [(edge, up) for edge, up in ((tried[0], False), (tried[-1], True)) if edge in bests]
-    room = extension.points + extension.times - len(tried)
+    tried = [sorted({trial.values[key] for trial in pair.trials}) for pair in tuning.pairs]
+    room = extension.points + extension.times - max(map(len, tried))
     epochs = max(trial.cell.config["epochs"] for pair in tuning.pairs for trial in pair.every or pair.trials)
     found: list[Wanted] = []
-    for edge, up in edges[:room]:
-        value = beyond(edge, extension.factor, extension.step, up=up, whole=extension.whole)
+    for up in [up for up in (False, True) if _is_best(key, tuning, tried, up=up)][: max(room, 0)]:
         more: list[Wanted] = []
-        for cell in (trial.cell for pair in tuning.pairs for trial in pair.trials if trial.values[key] == edge):
-            config = {**config_with_value(cell.config, key.split("."), value), "epochs": epochs}
-            if not _is_valid(config):
-                break
-            more.append(Wanted(cell.pair, {**cell.changes, key: value}, config))
-        else:
+        for pair, values in zip(tuning.pairs, tried, strict=True):
+            edge = values[-1 if up else 0]
+            value = beyond(edge, extension.factor, extension.step, up=up, whole=extension.whole)
+            for cell in (trial.cell for trial in pair.trials if trial.values[key] == edge):
+                config = {**config_with_value(cell.config, key.split("."), value), "epochs": epochs}
+                more.append(Wanted(cell.pair, {**cell.changes, key: value}, config))
+        if all(_is_valid(one.config) for one in more):
             found += more
     return found
+
+
+def _is_best(key: str, tuning: TuningResult, tried: Sequence[Sequence[Any]], *, up: bool) -> bool:
+    """Return whether the best value of any pair is the last one that this pair has tried at an end."""
+    return any(
+        pair.chosen is not None and key in pair.on_edge and pair.chosen.values[key] == values[-1 if up else 0]
+        for pair, values in zip(tuning.pairs, tried, strict=True)
+    )
 
 
 def config_with_value(config: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:

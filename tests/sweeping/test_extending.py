@@ -1,17 +1,22 @@
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lossrun.analysis.sweeps.result import result_of
+from lossrun.analysis.sweeps.trials import judged, repetitions
 from lossrun.analysis.sweeps.tuning import tuning_of
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import read_events, read_plan
+from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.search_space.block import read_space
+from tests.sweeping.simulated import Trainings, planned, simulated
 from tests.sweeping.test_course import made
 from tests.written_sweeps import written_sweep
 
@@ -73,6 +78,33 @@ def test_a_sweep_grows_its_range_and_says_so(with_block: Callable[..., SourcedCo
     assert read_plan(sweep) == before
 
 
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+@pytest.mark.parametrize("repeats", [1, 6])
+def test_a_range_whose_values_are_drawn_grows_beyond_the_last_ones(sampler: str, repeats: int) -> None:
+    """By the gap of 12 evenly spaced values, as often as it may: the score gets better with every larger rate."""
+    if sampler == "tpe":
+        pytest.importorskip("optuna")
+    block = {"learning_rate": {"log_range": [1e-3, 1e-1]}, "samples": 12, "sampler": sampler, "extend": 2}
+    plan = planned({**block, "tune": {"repeats": repeats}}, pairs=2)
+    trainings = Trainings(np.random.default_rng(0), lambda rate, _: 0.5 + 0.1 * math.log10(rate), own=0.0, noise=0.0)
+    tuning = simulated(plan, trainings).tuning
+    assert tuning is not None
+    assert tuning.grown == 2
+    factor = 100 ** (1 / 11)
+    for pair in tuning.pairs:
+        assert pair.tried == (14,) * repeats
+        for seeds, choice in zip(repetitions(pair.every, repeats), pair.choices, strict=True):
+            rates = [trial.values["learning_rate"] for trial in judged(pair.every, seeds, repeats)]
+            *drawn, last, added, best = sorted(rates)
+            assert max(drawn) < last <= 0.1
+            assert (added / last, best / added) == pytest.approx((factor, factor), rel=0.06)  # rounded to few digits
+            assert choice is not None
+            assert choice.values["learning_rate"] == best
+    sampled = {"random": "drawn at random", "tpe": "drawn by a tree-structured Parzen estimator"}[sampler]
+    said = f"learning_rate, {sampled} (2 of them added where a best value was on the edge of the range), on"
+    assert said in method(simulated(plan, trainings))
+
+
 @pytest.mark.parametrize(
     "block",
     [
@@ -80,6 +112,8 @@ def test_a_sweep_grows_its_range_and_says_so(with_block: Callable[..., SourcedCo
         {"learning_rate": RATES, "extend": "yes"},
         {"learning_rate": [0.1, 0.2, 0.3], "extend": True},
         {"learning_rate": RATES, "tune": False, "extend": True},
+        {"learning_rate": {"log_range": [1e-3, 1e-1]}, "samples": 2, "extend": True},
+        {"batch_size": {"range": [8, 9]}, "samples": 5, "extend": True},
         {"learning_rate": RATES, "optimizer.momentum": {"range": [0.0, 0.9], "points": 3}, "extend": True},
     ],
 )

@@ -85,7 +85,7 @@ class _Reader:
             self._refuse_lacking(key)
         tuning = self._tuning(alternatives, spans)
         sampler = self._sampler(alternatives, spans, tuning, samples)
-        extend = self._extend([one for one in alternatives if one.is_range], tuning)
+        extend = self._extend(alternatives, spans, tuning, samples)
         halving = self._halving(tuning, [*(one.key for one in alternatives), *(one.key for one in spans)])
         if self.problems:
             raise ConfigError(self.problems)
@@ -133,26 +133,31 @@ class _Reader:
         names = [one.get("name") if isinstance(one, Mapping) else getattr(one, "name", one) for one in every]
         return any(":" in str(name) for name in names)
 
-    def _extend(self, ranges: Sequence[Alternatives], tuning: Tuning | None) -> dict[str, Any] | None:
+    def _extend(
+        self, alternatives: Sequence[Alternatives], spans: Sequence[Span], tuning: Tuning | None, samples: int | None
+    ) -> dict[str, Any] | None:
         value = self.block.get("extend", False)
         if value is False or value is None:
             return None
         if value is not True and (not isinstance(value, int) or not 1 <= value <= MOST_POINTS):
             self.refuse("extend", f"expected true, false, or how many values may be added, at most {MOST_POINTS}")
             return None
-        if tuning is None or len(ranges) != 1 or len(ranges[0].values) < 3:
+        given = [(one.key, one.values[0], one.values[-1], len(one.values)) for one in alternatives if one.is_range]
+        drawn = [(one.key, *one.ends, one.different(samples or 0)) for one in spans]
+        ranges = [*given, *drawn]
+        if tuning is None or len(ranges) != 1 or ranges[0][-1] < 3:
             self.refuse(
-                "extend", "one tuned range with at least 3 points is needed, such as {log_range: [1e-4, 1], points: 7}"
+                "extend", "one tuned range with at least 3 values is needed, such as {log_range: [1e-4, 1], points: 7}"
             )
             return None
-        (only,) = ranges
-        low, high, gaps = only.values[0], only.values[-1], len(only.values) - 1
-        log = "log_range" in self.block[only.key]
+        ((key, low, high, points),) = ranges
+        log = "log_range" in self.block[key]
         return {
-            "key": only.key,
-            "factor": math.exp(log_ratio(low, high) / gaps) if log else 0.0,
-            "step": 0.0 if log else (high - low) / gaps,
-            "points": len(only.values),
+            "key": key,
+            # Drawn values are about as dense as as many evenly spaced ones.
+            "factor": math.exp(log_ratio(low, high) / (points - 1)) if log else 0.0,
+            "step": 0.0 if log else (high - low) / (points - 1),
+            "points": points,
             "times": EXTENSIONS if value is True else value,
             "whole": isinstance(low, int),
         }

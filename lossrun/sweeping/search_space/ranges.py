@@ -35,6 +35,15 @@ class Span:
     whole: bool = False
     origin: Path = ()
 
+    @property
+    def ends(self) -> tuple[Number, Number]:
+        """The smallest and the largest value."""
+        return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
+
+    def different(self, count: int) -> int:
+        """Return how many of `count` drawn values can be different."""
+        return min(count, int(self.high) - int(self.low) + 1) if self.whole else count
+
     def draw(self, generator: random.Random) -> float:
         """Draw a value, with all of its digits."""
         if self.log:
