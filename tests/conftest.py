@@ -152,6 +152,7 @@ SLOW = (
     "test_rooms.py",
     "test_wheel.py",
     "training/preflight/test_user_components.py",
+    "training/test_changed_data.py",
     "training/test_all_optimizers.py",
     "training/test_bad_input.py",
     "training/test_criteria.py",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lossrun.config import Config
-from lossrun.errors import CheckpointError, ran_out_of_memory
+from lossrun.errors import CheckpointError, DataError, ran_out_of_memory
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, BestWeights, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.steps.replica import Replica
@@ -116,14 +116,20 @@ def cut_out(checkpoint: Checkpoint, directory: str) -> Checkpoint:
 
 
 def restore(session: Session, checkpoint: Checkpoint) -> None:
-    """Restore the state of a checkpoint in a freshly built session. Raises CheckpointError if it does not fit."""
+    """Restore the state of a checkpoint in a freshly built session.
+
+    Raises:
+        DataError: If the data are others, by part.
+        CheckpointError: If the checkpoint does not fit otherwise.
+    """
     facts, tensors = checkpoint.metadata, checkpoint.tensors
     seeds = [replica.seed for replica in session.replicas]
     if facts["seeds"] != seeds:
         raise CheckpointError(f"the checkpoint holds seeds {facts['seeds']}, the config asks for {seeds}")
-    changed = [part for part, digest in session.hashes.items() if facts["data"].get(part) != digest]
+    parts = dict.fromkeys((*facts["data"], *session.hashes))
+    changed = [part for part in parts if facts["data"].get(part) != session.hashes.get(part)]
     if changed:
-        raise CheckpointError(
+        raise DataError(
             f"the {' and '.join(changed)} data are not those that the run was started with: put them back, say "
             "where they are with --data-dir or --set dataset.path=, or start a new run"
         )

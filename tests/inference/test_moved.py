@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import lossrun
-from lossrun.errors import DataError, LossrunError, RunError
+from lossrun.errors import DataError, RunError
 from lossrun.records import recorded
 from tests.data.sources.test_images import idx
 
@@ -295,7 +295,7 @@ def test_changed_data_are_refused_by_what_needs_them(project: Path, monkeypatch:
     lossrun.export(run, project.parent / "exported")
     with pytest.raises(DataError, match=r"train .*data are not the data"):
         lossrun.evaluate(run)
-    with pytest.raises(LossrunError, match="data are not those"):
+    with pytest.raises(DataError, match="data are not those"):
         lossrun.resume(run, overrides=["epochs=3"])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lossrun.errors import CheckpointError, UsageError
+from lossrun.errors import CheckpointError, DataError, UsageError
 from lossrun.records import checkpoints, ledger
 from tests.conftest import made_elsewhere
 from tests.training.conftest import REGRESSION, Laboratory, assert_same_bits, newest, rows
@@ -221,7 +221,7 @@ def test_changed_data_are_refused(laboratory: Laboratory, tmp_path: Path) -> Non
     }
     run = laboratory.start(config, stop_at=4)
     table.write_text(table.read_text().replace("39,", "38,"))
-    with pytest.raises(CheckpointError, match="data are not those"):
+    with pytest.raises(DataError, match="data are not those"):
         laboratory.resume(run)
 
 
