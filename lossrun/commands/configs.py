@@ -20,17 +20,18 @@ from lossrun.arguments import (
 )
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import folder_of_data, read_config
-from lossrun.shell import STDIN, command, join
+from lossrun.shell import DEFAULT_RUNS, STDIN, command, join
 
 if TYPE_CHECKING:
     from lossrun.catalog.declaration import Layer
+    from lossrun.config import SourcedConfig
 
 
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
     """Check CONFIG for mistakes without training, and print it with every default filled in.
 
     The config is checked against its data and against the lint rules, and your own code is tried on a batch.
-    `lossrun train` does the same before it starts.
+    `lossrun train` does the same before it starts. The alternatives of a sweep block are checked, too.
     """
     reading = read_config(config, set_ or [])
     # Data need numpy, so it is imported only if the file has no mistakes.
@@ -64,6 +65,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
             with torch_is_imported():
                 from lossrun.training.starting.prepare import prepare
             own_layers = prepare(experiment).layers
+        planned = _checked_sweep(reading, folder_of_data(data_dir), without_data=bool(absent))
     typer.echo(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
@@ -73,7 +75,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     if not experiment.config.model.is_plugin:
         known["size"] = str(size_of(experiment.config, experiment.facts))
     banner(console, known, layers(experiment.config, experiment.facts, own_layers))
-    for text in reading.notes:
+    for text in (*reading.notes, *planned):
         note(console, text)
     if tried:
         note(console, f"tried on a batch, as `train` does before it starts: {', '.join(tried)}")
@@ -86,6 +88,23 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
         word = "train" if reading.sweep is None else "sweep"
         next_ = command(word, config, set_=set_ or (), data_dir=data_dir)
         note(console, "no problems found" + ("" if config == STDIN else f". Next:\n  {next_}"))
+
+
+def _checked_sweep(reading: "SourcedConfig", data_dir: Path, *, without_data: bool) -> list[str]:
+    """Check the sweep block, if there is one, and return a line about what it trains. Raises UsageError."""
+    if reading.sweep is None:
+        return []
+    from lossrun.report.sweep import plan_in_words
+    from lossrun.sweeping.cells import cells_of
+    from lossrun.sweeping.plan import plan_sweep
+    from lossrun.sweeping.search_space.block import read_space
+
+    if without_data:
+        count = len(cells_of(reading, read_space(reading)))
+        return [f"the sweep block has {count:,} cell{'s' if count > 1 else ''}"]
+    planned = plan_sweep(reading, [], DEFAULT_RUNS, data_dir)
+    text = plan_in_words(planned.cells, reading.config.seeds, tunes=planned.tunes, later=planned.later)
+    return [f"the sweep block: {text}"]
 
 
 def script(

@@ -41,13 +41,18 @@ def print_plan(
     print_table(console, table)
     if len(cells) > len(shown):
         print_line(console, f"... and {len(cells) - len(shown):,} more")
+    print_line(console, plan_in_words(cells, final_seeds, tunes=tunes, later=later))
+
+
+def plan_in_words(cells: Sequence[PlannedCell], final_seeds: Sequence[int], *, tunes: bool, later: str = "") -> str:
+    """Return how many cells and trainings a sweep has: `tuning: 4 cells, 8 trainings; then the best of each of ...`."""
     runs = sum(len(cell.config["seeds"]) for cell in cells)
     total = f"{len(cells):,} cell{'s' if len(cells) > 1 else ''}, {runs:,} training{'s' if runs > 1 else ''}"
-    if tunes:
-        pairs = len({words(cell.pair) for cell in cells})
-        more = f"then the best of each of {pairs} pair{'s' if pairs > 1 else ''} on seeds {_seeds(final_seeds)}"
-        total = f"tuning: {total}; {later}{more}"
-    print_line(console, total)
+    if not tunes:
+        return total
+    pairs = len({words(cell.pair) for cell in cells})
+    more = f"then the best of each of {pairs} pair{'s' if pairs > 1 else ''} on seeds {_seeds(final_seeds)}"
+    return f"tuning: {total}; {later}{more}"
 
 
 def print_cost(console: Console, cost: Cost) -> None:

@@ -254,14 +254,14 @@ def _checked(
         text = f"each of {repeats} tunings is for one final seed, and there {'is' if seeds == 1 else 'are'} {seeds}"
         problems[reading.source.problem(("sweep", "tune", "repeats"), f"{text}; set seeds: {repeats}").text] = None
     pairs = pairs_of(cells)
-    of_pairs: dict[str, list[str]] = {}
+    of_pairs: dict[str, list[Mapping[str, Any]]] = {}
     experiments: list[Experiment] = []
     for pair in pairs:
         try:
             experiment = checked(pair[0], reading, data_dir)
         except (ConfigError, UsageError) as error:
             for one in error.problems:
-                of_pairs.setdefault(one, []).append(pair[0].label)
+                of_pairs.setdefault(one, []).append(pair[0].pair)
             continue
         experiments.append(experiment)
         if space.tuning is None:
@@ -274,10 +274,11 @@ def _checked(
         metrics[found] = None
         if problem:
             problems[reading.source.problem(("sweep", "tune", "metric"), problem).text] = None
-    for text, labels in of_pairs.items():
+    for text, failing in of_pairs.items():
         # A problem with an option names the alternative itself, and one of all pairs is not about an alternative.
-        named = text.startswith("--over ") or len(labels) == len(pairs) > 1
-        problems[text if named else f"{labels[0]}: {text}"] = None
+        named = text.startswith("--over ") or len(failing) == len(pairs)
+        shared = {key: value for key, value in failing[0].items() if all(one[key] == value for one in failing)}
+        problems[text if named else f"{words(shared or failing[0])}: {text}"] = None
     if problems:
         raise ConfigError(list(problems))
     if len(metrics) > 1:

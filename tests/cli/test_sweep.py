@@ -134,6 +134,29 @@ def test_a_mistake_is_told_before_anything_is_made(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("{los: [mse, mae]}", "there is no key los; did you mean loss?"),
+        ("{loss: [mse, hubber]}", "did you mean huber?"),
+        ("{loss: [mse, cross_entropy], optimizer: [sgd, adam]}", "error: loss=cross_entropy: c.yaml:"),
+        ("{learning_rate: [0.1, 1], tune: {metric: val_accuracy}}", "there is no val_accuracy"),
+    ],
+)
+def test_check_refuses_what_sweep_refuses(lossrun: Run, tmp_path: Path, block: str, message: str) -> None:
+    (tmp_path / "c.yaml").write_text(f"{CONFIG}sweep: {block}\n")
+    checked, swept = (lossrun(command, "c.yaml") for command in ("check", "sweep"))
+    assert checked.code == swept.code == 2
+    assert message in checked.err
+    assert checked.err == swept.err
+
+
+def test_check_says_what_the_sweep_block_trains(lossrun: Run, sweep_yaml: Path) -> None:
+    err = " ".join(lossrun("check", str(sweep_yaml)).err.split())
+    assert "the sweep block: tuning: 4 cells, 8 trainings; then the best of each of 2 pairs on seeds 0 to 2" in err
+    assert f"no problems found. Next: lossrun sweep {sweep_yaml}" in err
+
+
 def test_a_damaged_plan_is_refused_and_listed_as_such(lossrun: Run, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(CONFIG)
     assert lossrun("sweep", "c.yaml", "--over", "loss=mse,mae", "--quiet").code == 0

@@ -10,7 +10,7 @@ from lossrun.catalog.lookup import COMPONENTS, find, folded, nearest, why_not
 from lossrun.catalog.parameter import with_article
 from lossrun.config.habits import ANSWERS
 from lossrun.config.key_paths import KeyPath, file_keys
-from lossrun.config.keys import KEYS
+from lossrun.config.keys import KEYS, SWEEP, SWEEP_OPTIONS
 from lossrun.errors import UsageError
 from lossrun.lint.rule import Rule
 from lossrun.lint.rules import RULES
@@ -85,6 +85,9 @@ def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
     if also := [key for key in every.values() if any(folded(one) == asked for one in key.spellings)]:
         return also
     ending = [key for path, key in every.items() if folded(path.rpartition(".")[2]) == asked]
+    inside = [f"{SWEEP.name}.{option}" for option in SWEEP_OPTIONS] + ([] if ending else [*SWEEP_OPTIONS])
+    if asked in map(folded, inside):
+        ending = [every[SWEEP.name]]
     return [] if others else ending
 
 

@@ -7,6 +7,7 @@ from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import KeyGroup, Parameter
 from lossrun.config import read
+from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.errors import UsageError
 from lossrun.lint.rules import RULES
 from lossrun.report.reference.examples import yaml_lines
@@ -229,3 +230,8 @@ def test_a_diagnosis_is_found_by_what_else_people_call_it(name):
 def test_a_misspelt_word_for_a_diagnosis_is_answered_by_its_name():
     with pytest.raises(UsageError, match="did you mean vanishing_gradients, another name of vanishing_gradient"):
         topics("vanishng_gradients")
+
+
+@pytest.mark.parametrize("name", [*(f"sweep.{option}" for option in SWEEP_OPTIONS), "tune", "halving", "extend"])
+def test_an_option_of_the_sweep_block_is_explained_with_the_block(name):
+    assert [topic.name for topic in topics(name)] == ["sweep"]
