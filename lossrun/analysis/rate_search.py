@@ -12,10 +12,11 @@ Nothing is trained here: `search` is given a function that trains.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from lossrun.analysis.sweeps.sensitivity import Sensitivity, SensitivityLine
-from lossrun.analysis.sweeps.tuned_range import as_error, working_range
+from lossrun.analysis.sweeps.trials import best_place
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metric_names import Goal, sign
 
@@ -28,24 +29,34 @@ SHARES: Final = (1 / 9, 1 / 3, 1)
 FACTORS: Final = (10**0.5, 10**0.5, 10**0.25)
 # Where each round looks: powers of its factor, times the middle of what worked in the round before. There are more
 # below the middle than above, because the best rate falls as training gets longer.
-AROUND: Final = (range(0), range(-3, 2), range(-2, 2))
+AROUND: Final = (range(0), range(-3, 2), range(-3, 2))
 MOST_BEYOND: Final = 4  # rates that a round adds if its smallest or its largest one works
+FEWEST_SEEDS: Final = 2  # of the rounds before the last one
+# The noise is measured at rates that are at most this factor from the best one, and a little for rounding.
+NEAR: Final = 10**0.5 * 1.01
 
 
 @dataclass(frozen=True, slots=True)
 class RateTry:
-    """A short training. `score`: the best value of the metric, the mean over seeds; None if a seed diverged."""
+    """Short trainings with one rate, one for each seed.
+
+    Attributes:
+        score: The metric, the mean over the seeds; None if a seed diverged.
+        per_seed: The metric of each seed; () if a seed diverged.
+    """
 
     rate: float
     score: float | None
+    per_seed: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SearchRound:
-    """Trainings of the same length, in ascending order of their rates."""
+    """Trainings of the same length, in ascending order of their rates. All rates are tried with the same `seeds`."""
 
     steps: int
     tries: tuple[RateTry, ...]
+    seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +66,17 @@ class RateSearch:
     Attributes:
         metric: A column of the history, by which rates are judged.
         run_steps: The steps of the whole run.
-        seeds: The seeds that each rate was tried with.
     """
 
     metric: str
     goal: Goal
     run_steps: int
-    seeds: tuple[int, ...]
     rounds: tuple[SearchRound, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the longest trainings."""
+        return self.rounds[-1].seeds
 
     @property
     def best(self) -> RateTry | None:
@@ -71,13 +85,18 @@ class RateSearch:
 
     @property
     def working(self) -> tuple[float, float] | None:
-        """The smallest and the largest rate around the best one that work about as well."""
+        """The smallest and the largest rate around the best one that are as good, as far as the seeds can tell."""
         return working(self.rounds[-1].tries, self.goal)
 
     @property
+    def noise(self) -> float:
+        """By how much two scores of the longest trainings differ by chance, near the best one."""
+        return noise(self.rounds[-1].tries, self.goal)
+
+    @property
     def suggestion(self) -> float | None:
-        """The middle of the rates that work about as well as the best one, or the rate `MOST_AWAY` from the best one if
-        the middle is further; None if all diverged."""
+        """The middle of the rates that are as good as the best one, or the rate `MOST_AWAY` from the best one if the
+        middle is further; None if all diverged."""
         if self.best is None or self.working is None:
             return None
         middle, best = math.sqrt(self.working[0] * self.working[1]), self.best.rate
@@ -91,19 +110,22 @@ class RateSearch:
     @property
     def trainings(self) -> int:
         """How many trainings of one seed there were."""
-        return sum(len(one.tries) for one in self.rounds) * len(self.seeds)
+        return sum(len(one.tries) * len(one.seeds) for one in self.rounds)
 
     @property
     def cost(self) -> float:
         """The steps that all trainings were planned to take, in runs of one seed."""
-        return sum(len(one.tries) * one.steps for one in self.rounds) * len(self.seeds) / self.run_steps
+        return sum(len(one.tries) * len(one.seeds) * one.steps for one in self.rounds) / self.run_steps
 
 
-# The best score of each rate, None where it diverged, after training with each for the given number of steps.
-Train = Callable[[Sequence[float], int], Sequence[float | None]]
+# The scores of each rate, one for each of the given seeds, after training for the given number of steps. The scores of
+# a seed that diverged are not finite.
+Train = Callable[[Sequence[float], int, Sequence[int]], Sequence[Sequence[float]]]
 
 
-def search(train: Train, low: float, high: float, steps: int, goal: Goal) -> Iterator[SearchRound]:
+def search(
+    train: Train, low: float, high: float, steps: int, goal: Goal, seeds: Sequence[int]
+) -> Iterator[SearchRound]:
     """Yield each round as soon as it has ended; the last one has the longest trainings.
 
     Args:
@@ -111,53 +133,95 @@ def search(train: Train, low: float, high: float, steps: int, goal: Goal) -> Ite
         low: The smallest rate to begin with.
         high: The largest one.
         steps: The length of the longest trainings.
+        seeds: The seeds of the longest trainings. The others have the first `FEWEST_SEEDS` of them.
     """
     lengths = [max(1, round(steps * share)) for share in SHARES]
     middle: float | None = None
-    for length, factor, around in zip(lengths, FACTORS, AROUND, strict=True):
+    for number, (length, factor, around) in enumerate(zip(lengths, FACTORS, AROUND, strict=True), 1):
         if middle is None:
-            rates = [low * factor**number for number in range(round(math.log(high / low, factor)) + 1)]
+            rates = [low * factor**power for power in range(round(math.log(high / low, factor)) + 1)]
         else:
-            rates = [middle * factor**number for number in around]
-        tries = _widened(train, _tried(train, rates, length), length, factor, goal)
-        yield SearchRound(length, tuple(tries))
+            rates = [middle * factor**power for power in around]
+        its = tuple(seeds if number == len(lengths) else seeds[:FEWEST_SEEDS])
+        tries = _widened(partial(_tried, train, length, its), rates, factor, goal)
+        yield SearchRound(length, tuple(tries), its)
         if (found := working(tries, goal)) is not None:
             middle = 10 ** (round(math.log10(found[0] * found[1]) * 4) / 8)  # on the grid, so that rates look tidy
         elif middle is None:
             return
 
 
-def _tried(train: Train, rates: Sequence[float], steps: int) -> list[RateTry]:
+def _tried(train: Train, steps: int, seeds: Sequence[int], rates: Sequence[float]) -> list[RateTry]:
     rounded = [readable(rate) for rate in rates]
-    return [RateTry(rate, score) for rate, score in zip(rounded, train(rounded, steps), strict=True)]
+    tries = []
+    for rate, scores in zip(rounded, train(rounded, steps, seeds), strict=True):
+        whole = all(map(math.isfinite, scores))
+        tries.append(RateTry(rate, _mean(scores), tuple(scores)) if whole else RateTry(rate, None))
+    return tries
 
 
-def _widened(train: Train, tries: list[RateTry], steps: int, factor: float, goal: Goal) -> list[RateTry]:
-    """Try further rates as long as the smallest or the largest one tried works, or no rate has a score.
+def _widened(
+    tried: Callable[[Sequence[float]], list[RateTry]], rates: Sequence[float], factor: float, goal: Goal
+) -> list[RateTry]:
+    """Try the rates, and further ones as long as the smallest or the largest one tried works, or none has a score.
 
     If both work, the better end is extended first.
     """
+    tries = tried(rates)
     for _ in range(MOST_BEYOND):
         works = working(tries, goal)
         at_low = works is None or works[0] == tries[0].rate
         at_high = works is not None and works[1] == tries[-1].rate
         if at_high and not (at_low and _best([tries[0], tries[-1]], goal) is tries[0]):
-            tries = [*tries, *_tried(train, [tries[-1].rate * factor], steps)]
+            tries = [*tries, *tried([tries[-1].rate * factor])]
         elif at_low:
-            tries = [*_tried(train, [tries[0].rate / factor], steps), *tries]
+            tries = [*tried([tries[0].rate / factor]), *tries]
         else:
             break
     return tries
 
 
 def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
-    """Return the smallest and the largest rate, with no gap between them, that work about as well as the best one."""
+    """Return the smallest and the largest rate, with no gap between them, that are as good as the best one.
+
+    They are those whose score is worse by no more than the noise.
+    """
     best = _best(tries, goal)
     if best is None:
         return None
-    errors = [math.inf if one.score is None else as_error(one.score, goal) for one in tries]
-    low, high = working_range(errors, tries.index(best))
+    assert best.score is not None
+    least = sign(goal) * best.score - noise(tries, goal)
+    works = [one.score is not None and sign(goal) * one.score >= least for one in tries]
+    low = high = tries.index(best)
+    while low > 0 and works[low - 1]:
+        low -= 1
+    while high < len(tries) - 1 and works[high + 1]:
+        high += 1
     return tries[low].rate, tries[high].rate
+
+
+def noise(tries: Sequence[RateTry], goal: Goal) -> float:
+    """Return by how much the scores of two rates near the best one differ by chance: two standard errors.
+
+    All rates are tried with the same seeds, and an easy seed does well with every rate, which is not noise. Noise is
+    what is left without the means of the seeds and of the rates. It is pooled over the rates, because two seeds say
+    little.
+    """
+    best = _best(tries, goal)
+    near = [] if best is None else [one.per_seed for one in tries if 1 / NEAR <= one.rate / best.rate <= NEAR]
+    near = [scores for scores in near if scores]
+    if len(near) < 2 or len(near[0]) < 2:
+        return 0.0
+    seeds, whole = [_mean(scores) for scores in zip(*near, strict=True)], _mean([_mean(scores) for scores in near])
+    left = [score - _mean(scores) - seed + whole for scores in near for score, seed in zip(scores, seeds, strict=True)]
+    degrees = (len(near) - 1) * (len(seeds) - 1)
+    found = 2 * math.sqrt(sum(value * value for value in left) / degrees * 2 / len(seeds))
+    return found if math.isfinite(found) else 0.0
+
+
+def has_no_effect(found: RateSearch) -> bool:
+    """Return whether all rates of the first round, which are decades apart, have the same score."""
+    return len({one.score for one in found.rounds[0].tries}) == 1
 
 
 def search_curves(found: RateSearch) -> Sensitivity:
@@ -182,8 +246,12 @@ def search_curves(found: RateSearch) -> Sensitivity:
 
 
 def _best(tries: Sequence[RateTry], goal: Goal) -> RateTry | None:
-    scored = [(one.score, one) for one in tries if one.score is not None]
-    return max(scored, key=lambda pair: sign(goal) * pair[0])[1] if scored else None
+    place = best_place([one.score for one in tries], goal)
+    return None if place is None else tries[place]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def readable(value: float, digits: int = 3) -> float:

@@ -42,12 +42,14 @@ def find_lr(
 
     There are three rounds, and every training starts from the same first weights: many rates for a ninth of the steps,
     then rates near the best one for a third, then rates closer to it for all steps. A shorter training goes through the
-    whole schedule. A rate is judged by its best value of the metric that chooses the best epoch (best.metric). The
-    suggestion is the middle of the rates that work about as well as the best one, but at most twice and at least half
-    the best one.
+    whole schedule. A rate is judged as a sweep of CONFIG would judge it: by the metric that tunes, where best.metric
+    is best. The suggestion is the middle of the rates that are as good as the best one, up to what the seeds differ by
+    chance, but at most twice and at least half the best one.
 
-    It costs about as much as 7 runs of 2 seeds. For a run of more than 2000 steps it costs less and is less certain,
-    because the best rate of a short training is sometimes too large for a long one.
+    It costs the steps of about 20 runs of one seed. A small model is tried with 16 seeds in the last round, which train
+    together; with 2 seeds the best rate is often best by chance. For a run of more than 2000 steps the search costs
+    less and is less certain, because the best rate of a short training is sometimes too large for a long one. With
+    splits or folds, the first one is used.
     """
     reading = read_config(config, set_ or [], quiet=quiet)
     if output is not None:
@@ -74,11 +76,15 @@ def find_lr(
     print_search(stdout(), found)
     if output is not None:
         note(stderr(), f"{output} written")
-    given = [*(set_ or []), *(["sweep=null"] if reading.sweep is not None else [])]
     low, high = readable(suggestion / 10, 2), readable(suggestion * 10, 2)
     around = f"learning_rate=log:{low:g}:{high:g}:7"
+    kept = [one for one in set_ or [] if one.partition("=")[0].strip() != "learning_rate"]
+    block = [one for one in kept if one.partition("=")[0].strip().partition(".")[0] == "sweep"]
+    alone = [one for one in kept if one not in block] + (["sweep=null"] if reading.sweep and not block else [])
+    # Without validation data there is nothing to tune by.
+    tuned = [] if found.metric.startswith("val_") else ["sweep.tune=false"]
     print_next(
         stderr(),
-        command("train", config, set_=[*given, f"learning_rate={suggestion:g}"], data_dir=data_dir),
-        command("sweep", config, set_=set_ or [], options={"--over": around}, data_dir=data_dir),
+        command("train", config, set_=[*alone, f"learning_rate={suggestion:g}"], data_dir=data_dir),
+        command("sweep", config, set_=[*kept, *tuned], options={"--over": around}, data_dir=data_dir),
     )

@@ -1,7 +1,7 @@
 """Define the validated config: frozen, with every default filled in."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 
@@ -140,6 +140,16 @@ class Config:
     def resampled_by(self) -> Literal["splits", "folds", ""]:
         """The key that asks for several splits; "" for one."""
         return "splits" if self.splits else "folds" if self.folds else ""
+
+    def on_one_split(self, seeds: Sequence[int]) -> "Config":
+        """Return the config with other seeds, all of them on its first split or fold if it has several."""
+        first = self.which_splits[:1] if self.resampling else ()
+        return replace(
+            self,
+            seeds=tuple(seeds),
+            splits=tuple(one for one in first if isinstance(one, int)) or None,
+            folds=tuple(one for one in first if isinstance(one, str)) or None,
+        )
 
     def split_of(self, seed: int) -> int:
         """Return the number of a seed's split, from 0: the seeds are dealt to the splits in order."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from lossrun.analysis.rate_search import RateSearch, readable, search_curves
+from lossrun.analysis.rate_search import RateSearch, has_no_effect, readable, search_curves
 from lossrun.catalog.metric_names import better
 from lossrun.digits import reach
 from lossrun.report.layout.console import note
@@ -47,17 +47,24 @@ def reasons(found: RateSearch) -> list[str]:
     assert best.score is not None
     assert working is not None
     last = found.rounds[-1]
-    length = (
-        f"{last.steps:,} steps, the whole run" if found.is_whole else f"{last.steps:,} of {found.run_steps:,} steps"
-    )
+    steps = f"{last.steps:,} step{'' if last.steps == 1 else 's'}"
+    length = f"{steps}, the whole run" if found.is_whole else f"{last.steps:,} of {found.run_steps:,} steps"
     why = f"after {length}, {best.rate:.3g} has the best {found.metric}, {format_number(best.score)}"
     low, high = working
     if low < high:
         where = "is" if found.suggestion == readable(math.sqrt(low * high), 2) else "lies towards"
-        near = f"from {reach(low, high, 3)} it is within 10 % of that, and {found.suggestion:g} {where} the middle"
+        chance = f" by more than the seeds differ by chance, {found.noise:.2g}" if found.noise else ""
+        near = f"from {reach(low, high, 3)} none is worse{chance}, and {found.suggestion:g} {where} the middle"
         texts = [f"{why}; {near}"]
+    elif found.noise:
+        texts = [f"{why}; the rates next to it are worse by more than the seeds differ by chance, {found.noise:.2g}"]
     else:
-        texts = [f"{why}; the rates next to it are more than 10 % worse"]
+        texts = [f"{why}; the rates next to it are worse"]
+    if has_no_effect(found):
+        texts.append(
+            f"all rates of the first round have the same {found.metric}: it cannot tell them apart, or the optimizer "
+            "ignores its learning rate"
+        )
     if (above := next((one for one in last.tries if one.rate > high), None)) is not None and above.score is None:
         texts.append(f"{above.rate:.3g} already diverges: with other data or seeds, a smaller rate is safer")
     if not found.is_whole:
@@ -66,7 +73,9 @@ def reasons(found: RateSearch) -> list[str]:
             "rates for the whole run"
         )
     runs = f"{found.cost:.2g} time{'s' if f'{found.cost:.2g}' != '1' else ''} the steps of one run"
-    texts.append(f"{len(found.seeds)} seeds for each rate, {found.trainings} trainings in all: {runs}")
+    texts.append(
+        f"{len(found.seeds)} seeds for each of the longest trainings, {found.trainings} trainings in all: {runs}"
+    )
     return texts
 
 

@@ -1,7 +1,7 @@
 """Make the cells of a sweep, one validated config for each combination, and the pairs that are compared."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -179,8 +179,12 @@ def with_seeds(config: Config, seeds: Sequence[int]) -> Config:
 
 def tuning_seeds(cells: Sequence[Cell], count: int) -> tuple[int, ...]:
     """Return seeds for tuning that no final run uses."""
-    final = {seed for cell in cells for seed in cell.config.seeds}
-    first = max(final) + 1
+    return unused_seeds({seed for cell in cells for seed in cell.config.seeds}, count)
+
+
+def unused_seeds(used: Set[int], count: int) -> tuple[int, ...]:
+    """Return the seeds that follow the largest one used, or if there are too few, the first ones that are free."""
+    first = max(used) + 1
     if first + count > MOST_SEEDS:
-        first = next(seed for seed in range(MOST_SEEDS) if final.isdisjoint(range(seed, seed + count)))
+        first = next(seed for seed in range(MOST_SEEDS) if used.isdisjoint(range(seed, seed + count)))
     return tuple(range(first, first + count))

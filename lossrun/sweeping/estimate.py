@@ -26,8 +26,8 @@ def estimated(planned: Planned, config_dir: Path, data_dir: Path, jobs: int | No
 
     workers = min(jobs or cores(), MOST_JOBS)
     reading = from_mapping(planned.cells[0].config, config_dir, name="config")
-    seed = reading.config.seeds[:1]
-    experiment = load_experiment(replace(reading, config=replace(reading.config, seeds=seed)), data_dir)
+    config = reading.config.on_one_split(reading.config.seeds[:1])
+    experiment = load_experiment(replace(reading, config=config), data_dir)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as in a worker
     try:

@@ -7,18 +7,15 @@ from typing import Any, Final
 
 from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.sweeps.words import word, words
-from lossrun.catalog.metric_names import meant
-from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.config import SourcedConfig
 from lossrun.errors import ConfigError, UsageError
 from lossrun.experiment import Experiment
-from lossrun.lint.rule import Case
-from lossrun.lint.watching import columns, why_not_watched
 from lossrun.records import names
 from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
 from lossrun.sweeping.cells import Cell, cells_of, checked, pairs_of, refuse_if_all_fail, tuning_seeds, with_seeds
 from lossrun.sweeping.search_space.block import read_space
+from lossrun.sweeping.search_space.metric import tuning_metric
 from lossrun.sweeping.search_space.space import AT_A_TIME, FIRST_DRAWS, Space
 from lossrun.sweeping.stacks import with_stacks
 
@@ -289,21 +286,3 @@ def _checked(
     if not elsewhere:
         refuse_if_all_fail(experiments)
     return next(iter(metrics), None)
-
-
-def tuning_metric(space: Space, experiment: Experiment) -> tuple[str, str]:
-    """Return the metric that tunes an experiment, and why it cannot; "" where it can."""
-    assert space.tuning is not None
-    facts, config, asked = experiment.facts, experiment.config, space.tuning.metric
-    known = columns(facts, config)
-    usual = [f"val_{name}" for name in PRIMARY_METRICS[facts.task]]
-    name = next((one for one in usual if one in known), "val_loss") if asked is None else meant(asked, known, "val_")
-    several = [one.key for one in space.alternatives if len(one.values) > 1]
-    keys = [*several, *(span.key for span in space.spans)]
-    changing = [key for key in keys if key.partition(".")[0] == "loss"]
-    if name == "val_loss" and changing:
-        return (
-            name,
-            f"val_loss means something else for each {changing[0]}; tune by another metric, such as {known[-1]}",
-        )
-    return name, "; ".join(why_not_watched(name, Case.of(config, facts)) or ())

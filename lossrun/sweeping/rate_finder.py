@@ -1,6 +1,5 @@
 """Find a learning rate for a config: short trainings from the same first weights, in worker processes, without runs."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from concurrent.futures.process import BrokenProcessPool
@@ -9,23 +8,30 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from lossrun.analysis.rate_search import RateSearch, search
+from lossrun.analysis.rate_search import FEWEST_SEEDS, RateSearch, search
 from lossrun.catalog import find
 from lossrun.catalog.declaration import Optimizer
-from lossrun.catalog.metric_names import Goal
+from lossrun.catalog.metric_names import goal as goal_of
 from lossrun.config import SourcedConfig
 from lossrun.config.read import from_mapping
 from lossrun.digits import reach
-from lossrun.errors import DivergedError, OutOfMemoryError, UsageError
+from lossrun.errors import ConfigError, DivergedError, OutOfMemoryError, UsageError
 from lossrun.experiment import Experiment, load_experiment
+from lossrun.lint.stacking import even_sizes
 from lossrun.records.files import strict_json
+from lossrun.sweeping.cells import unused_seeds
 from lossrun.sweeping.pool import MOST_JOBS, WorkerPool, cores, prepare_workers, worker_pool
+from lossrun.sweeping.search_space.metric import metric_for_tuning
+from lossrun.sweeping.stacks import most_seeds
 
 if TYPE_CHECKING:
     from lossrun.training.process.stopping import Requests
 
 MOST_STEPS: Final = 2_000  # of the longest trainings, unless the user asks for more
-SEEDS: Final = 2
+# The seeds of the longest trainings of a small model, which train together and cost little. With 2 seeds the rate that
+# does best is often best by chance (tests/bench/README.md).
+MOST_SEEDS: Final = 16
+AT_ONCE: Final = 2  # rates whose seeds should fit into one stack
 # How far beyond the usual rates of an optimizer the first round looks, because usual rates depend on the loss.
 BEYOND: Final = 100.0
 _ANY_OPTIMIZER: Final = (1e-5, 1.0)
@@ -46,34 +52,37 @@ def find_rate(
         reading: The config; its own learning rate does not matter.
         steps: The length of the longest trainings; None for the whole run, but at most `MOST_STEPS`.
         jobs: Worker processes of one thread each; None for one per core.
-        told: Called after each rate, with the number of rates tried so far and the steps of this one.
+        told: Called with the number of rates tried so far and the steps of the last ones.
 
     Raises:
+        ConfigError: If the config has a mistake.
         UsageError: If `steps` is more than the run takes.
         DivergedError: If every rate diverged.
         StoppedError: After a signal.
     """
     prepare_workers()
-    seeds = reading.config.seeds
-    fresh = tuple(range(max(seeds) + 1, max(seeds) + 1 + SEEDS))  # different seeds from those of a comparison
-    reading = replace(reading, config=replace(reading.config, seeds=fresh), sweep=None)
-    experiment = load_experiment(reading, data_dir)
+    own = reading.config
+    # Other seeds than those of a comparison, and the same samples for all of them.
+    reading = replace(reading, config=own.on_one_split(unused_seeds(set(own.seeds), MOST_SEEDS)))
+    experiment = load_experiment(replace(reading, sweep=None), data_dir)
     config = experiment.config
     whole = config.epochs * config.steps_per_epoch(experiment.facts.train)
     if steps is not None and steps > whole:
         raise UsageError(f"--steps {steps}: the whole run takes {whole} steps; give at most that many")
     longest = min(whole, steps or MOST_STEPS)
+    metric = _metric(reading, experiment)
+    goal = goal_of(metric) or "min"
     found = find("optimizer", config.optimizer.name)
     optimizer = found.component if found else None
     low, high = optimizer.usual_rates if isinstance(optimizer, Optimizer) else _ANY_OPTIMIZER
-    goal: Goal = "max" if config.best.mode == "max" else "min"
+    seeds = config.seeds[: max(FEWEST_SEEDS, most_seeds(experiment, own_rates=False) // AT_ONCE)]
     # Importing torch takes a second, so all mistakes are reported first.
     from lossrun.training.process.stopping import listening
 
     with listening() as asked, worker_pool(min(jobs or cores(), MOST_JOBS)) as pool:
-        trying = _Trying(pool, asked, reading, data_dir, told)
-        rounds = tuple(search(trying, low, high * BEYOND, longest, goal))
-    result = RateSearch(config.best.metric, goal, whole, fresh, rounds)
+        trying = _Trying(pool, asked, experiment, metric, told)
+        rounds = tuple(search(trying, low, high * BEYOND, longest, goal, seeds))
+    result = RateSearch(metric, goal, whole, rounds)
     if result.suggestion is None:
         tries, taken = rounds[-1].tries, rounds[-1].steps
         raise DivergedError(
@@ -83,49 +92,76 @@ def find_rate(
     return result
 
 
+def _metric(reading: SourcedConfig, experiment: Experiment) -> str:
+    """Return the metric that a sweep of the config would tune by; the training loss without validation data."""
+    tune = (reading.sweep or {}).get("tune")
+    asked = tune.get("metric") if isinstance(tune, Mapping) else tune
+    if not experiment.facts.validation:
+        return experiment.config.best.metric
+    metric, problem = metric_for_tuning(experiment, asked if isinstance(asked, str) and asked != "auto" else None)
+    if problem:
+        raise ConfigError([reading.source.problem(("sweep", "tune", "metric"), problem).text])
+    return metric
+
+
 class _Trying:
-    """Trains with each of the given rates, one rate for each worker at a time."""
+    """Trains with the given rates in worker processes. Rates that may train together are one task."""
 
     def __init__(
         self,
         pool: WorkerPool,
         asked: "Requests",
-        reading: SourcedConfig,
-        data_dir: Path,
+        experiment: Experiment,
+        metric: str,
         told: Callable[[int, int], object],
     ) -> None:
         self.pool, self.asked, self.told = pool, asked, told
+        reading = experiment.reading
         config = strict_json.dumps(reading.config.to_mapping())
-        self.of = config, reading.directory, data_dir
+        self.of = config, reading.directory, experiment.data_dir, metric
+        self.together = most_seeds(experiment)
         self.done = 0
 
-    def __call__(self, rates: Sequence[float], steps: int) -> list[float | None]:
+    def __call__(self, rates: Sequence[float], steps: int, seeds: Sequence[int]) -> list[list[float]]:
         """Raise StoppedError, or its kind for the signal, and OutOfMemoryError where a worker was killed."""
-        waiting = [self.pool.submit(_score, *self.of, rate, steps) for rate in rates]
-        left = set(waiting)
+        left = iter(rates)
+        sizes = even_sizes(len(rates), max(1, self.together // len(seeds)))
+        stacks = [[next(left) for _ in range(size)] for size in sizes]
+        waiting = {self.pool.submit(_scores, *self.of, stack, seeds, steps): stack for stack in stacks}
+        running = set(waiting)
         try:
-            while left:
-                ended, left = wait(left, timeout=_CHECKED_EVERY, return_when="FIRST_COMPLETED")
+            while running:
+                ended, running = wait(running, timeout=_CHECKED_EVERY, return_when="FIRST_COMPLETED")
                 if (request := self.asked()) is not None and request.error is not None:
                     self.pool.terminate()
                     raise request.error(f"{request.reason}; nothing was written")
                 for one in ended:
-                    one.result()
-                    self.done += 1
+                    self.done += len(one.result())
                     self.told(self.done, steps)
         except BrokenProcessPool as error:
             text = "a worker process was killed, probably for lack of memory; --jobs 1 trains with one rate at a time"
             raise OutOfMemoryError(text) from error
-        return [one.result() for one in waiting]
+        return [scores for one in waiting for scores in one.result()]
 
 
-def _score(config: str, config_dir: Path, data_dir: Path, rate: float, steps: int) -> float | None:
-    """Return the mean score over the seeds; None if one diverged. Called in a worker."""
+def _scores(
+    config: str,
+    config_dir: Path,
+    data_dir: Path,
+    metric: str,
+    rates: Sequence[float],
+    seeds: Sequence[int],
+    steps: int,
+) -> list[list[float]]:
+    """Return the score of each seed, for each rate. Called in a worker."""
     from lossrun.training.starting.short import best_scores
 
-    experiment = _loaded(config, config_dir, data_dir)
-    scores = best_scores(replace(experiment, config=replace(experiment.config, learning_rate=rate)), steps)
-    return sum(scores) / len(scores) if all(map(math.isfinite, scores)) else None
+    every = _loaded(config, config_dir, data_dir)
+    own = {seed: every.data[seed] for seed in seeds}
+    tried = [
+        replace(every, data=own, config=replace(every.config, seeds=tuple(seeds), learning_rate=rate)) for rate in rates
+    ]
+    return best_scores(tried, steps, metric)
 
 
 @cache

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.config.read import from_mapping
-from lossrun.experiment import load_experiment
+from lossrun.experiment import Experiment, load_experiment
 from lossrun.lint.machine import may_have_a_gpu
 from lossrun.lint.size import layers
 from lossrun.lint.stacking import even_sizes, why_not_stacked
@@ -65,14 +65,20 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
-    """Return how many seeds a stack of cells like this one may have; 1 if they may not be stacked."""
-    experiment = load_experiment(from_mapping({**cell.config, "lint": "warn"}, config_dir), data_dir)
+    return most_seeds(load_experiment(from_mapping({**cell.config, "lint": "warn"}, config_dir), data_dir))
+
+
+def most_seeds(experiment: Experiment, *, own_rates: bool = True) -> int:
+    """Return how many seeds a stack of such runs may have; 1 if they may not be stacked.
+
+    `own_rates`: whether the runs have different learning rates or weight decays.
+    """
     config = experiment.config
     there = sys.platform.startswith("linux") and may_have_a_gpu()  # other devices are unknown without torch
     on_gpu = config.device == "cuda" or (config.device == "auto" and there)
     # Class weights computed from the data differ between splits, and a stack has a single loss.
     own_losses = len(set(map(id, experiment.data.values()))) > 1 and config.loss.parameters.get("class_weights")
-    if own_losses or why_not_stacked(config, experiment.facts, own_rates=True, on_gpu=on_gpu):
+    if own_losses or why_not_stacked(config, experiment.facts, own_rates=own_rates, on_gpu=on_gpu):
         return 1
     weights = sum(row.parameters for row in layers(config, experiment.facts))
     return MOST_SEEDS if on_gpu else min(MOST_SEEDS, max(1, MOST_WEIGHTS // weights))

@@ -1,6 +1,7 @@
 """The command line of the search for a learning rate. What it finds is tested in tests/sweeping."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def test_it_suggests_and_leaves_nothing_behind(lossrun: Run, config: Path, tmp_p
     found = lossrun("find-lr", str(config), "--output", "curve.svg")
     assert found.code == 0, found.err
     (rate,) = re.findall(r"^suggestion: learning_rate ([\d.e+-]+)$", found.out, re.MULTILINE)
-    assert "val_loss: lower is better" in found.out
+    assert "val_rmse: lower is better" in found.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.yaml", "curve.svg"]
     assert config.read_text() == CONFIG
     assert lossrun("find-lr", str(config), "--quiet").out == f"{float(rate):g}\n"
@@ -43,12 +44,35 @@ def test_it_suggests_and_leaves_nothing_behind(lossrun: Run, config: Path, tmp_p
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        ["dataset.validation=0"],  # nothing to tune by
+        ["learning_rate=1e9", "sweep.learning_rate=[1, 2]"],  # what is searched for is not kept
+        ["sweep=null", "splits=3"],
+    ],
+    ids=str,
+)
+def test_the_commands_that_it_prints_are_accepted(
+    lossrun: Run, config: Path, tmp_path: Path, changes: list[str]
+) -> None:
+    found = lossrun("find-lr", str(config), *(f"--set={one}" for one in changes))
+    assert found.code == 0, found.err
+    train, sweep = re.findall(r"^  lossrun (.+)$", found.err, re.MULTILINE)
+    assert "1e9" not in train + sweep
+    assert lossrun("check", *shlex.split(train)[1:]).code == 0
+    tried = lossrun(*shlex.split(sweep), "--dry-run")
+    assert tried.code == 0, tried.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--set", "los=mse"), "did you mean loss"),
         (("--steps", "1000"), "the whole run takes"),
         (("--output", "curve.txt"), "expected one of .png, .svg, .pdf"),
         (("--set", "dataset=csv"), "path"),
+        (("--set", "sweep.tune=val_accuracy"), "val_accuracy"),  # of another task
     ],
 )
 def test_a_mistake_is_told_before_anything_is_trained(

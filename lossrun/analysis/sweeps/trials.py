@@ -4,11 +4,13 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
+
+_SAME: Final = 1e-12  # the relative difference of scores that are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,49 @@ class Trial:
 def best_trial(trials: Sequence[Trial], goal: Goal) -> Trial | None:
     """Return the trial with the best score; None if no trial has a score.
 
-    Of equal scores it is the first one, so that the choice does not depend on which run ended first.
+    Trials of a pair that differ in one number may have equal scores: then it is the middle one of them (`best_place`).
+    Of other trials it is the first one, so that the choice does not depend on which run ended first.
     """
-    scored = [trial for trial in trials if trial.score is not None]
+    ordered = _ascending(trials)
+    if ordered is None:
+        scored = [trial for trial in trials if trial.score is not None]
+        upward = sign(goal)
+        return max(scored, key=lambda trial: upward * (trial.score.mean if trial.score else math.nan), default=None)
+    place = best_place([trial.score.mean if trial.score else None for trial in ordered], goal)
+    return None if place is None else ordered[place]
+
+
+def _ascending(trials: Sequence[Trial]) -> list[Trial] | None:
+    """Return the trials in the order of their only value; None if they are of several pairs, or have no order."""
+    first, values = trials[0] if trials else None, [list(trial.values.values()) for trial in trials]
+    if first is None or any(trial.cell.pair != first.cell.pair for trial in trials):
+        return None
+    if any(len(own) != 1 or isinstance(own[0], bool) or not isinstance(own[0], int | float) for own in values):
+        return None
+    return sorted(trials, key=lambda trial: float(next(iter(trial.values.values()))))
+
+
+def best_place(scores: Sequence[float | None], goal: Goal) -> int | None:
+    """Return the place of the best score among those of ascending values; None if there is no score.
+
+    With few validation samples many values have the same accuracy. Then the middle of the longest row of best scores
+    is the best guess, because the values next to it are as good: a value at the end of the row is next to a worse one.
+    """
     upward = sign(goal)
-    return max(scored, key=lambda trial: upward * (trial.score.mean if trial.score else math.nan), default=None)
+    finite = [score for score in scores if score is not None]
+    if not finite:
+        return None
+    highest = max(upward * score for score in finite)
+    # Sums of the same scores over the seeds, in another order, differ in their last digit.
+    best = [score is not None and math.isclose(upward * score, highest, rel_tol=_SAME, abs_tol=0) for score in scores]
+    rows: list[list[int]] = []
+    for place in range(len(scores)):
+        if best[place] and place and best[place - 1]:
+            rows[-1].append(place)
+        elif best[place]:
+            rows.append([place])
+    longest_row = max(rows, key=len)
+    return longest_row[(len(longest_row) - 1) // 2]
 
 
 def choices_of(trials: Sequence[Trial], goal: Goal, repetitions: Sequence[Sequence[int]]) -> list[Trial | None]:

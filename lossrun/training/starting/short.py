@@ -12,9 +12,8 @@ from lossrun.experiment import Experiment
 from lossrun.plugins.calling import own_code_told
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.isolation import isolated
-from lossrun.training.session import Session
 from lossrun.training.short_training import train_briefly
-from lossrun.training.starting.prepare import prepare
+from lossrun.training.starting.prepare import prepare, prepare_stack
 from lossrun.training.starting.start import session_of
 
 LOOKS: Final = 5  # how often a short training is scored at least
@@ -22,36 +21,47 @@ LOOKS: Final = 5  # how often a short training is scored at least
 
 @own_code_told("in a short training")
 @isolated()
-def best_scores(experiment: Experiment, steps: int) -> list[float]:
-    """Train every seed from its first weights, and return its best value of the metric that chooses the best epoch.
+def best_scores(experiments: Sequence[Experiment], steps: int, metric: str) -> list[list[float]]:
+    """Train every seed of some experiments from its first weights, and return its score where it did best.
 
     Like a run, it is scored after every epoch, and a training of a few epochs more often: large rates often do best
     early. A schedule is squeezed: it goes through its whole course in `steps` updates. Early stopping and
     `reduce_on_plateau` do nothing.
 
+    Args:
+        experiments: They may be trained as one stack: they differ only in their learning rates.
+        metric: The column that scores. As in a run, `best.metric` says where a seed did best.
+
     Returns:
-        For each seed its score; NaN for all if one diverged.
+        For each experiment the score of each seed; NaN for a seed that diverged.
     """
-    # The run has no directory, because nothing is written.
-    session = session_of(prepare(experiment), [RunDirectory(Path())], [None])
-    metric = session.config.best.metric
-    upward = 1 if session.config.best.mode == "max" else -1
+    # The runs have no directories, because nothing is written.
+    nowhere = [RunDirectory(Path()) for _ in experiments]
+    session = session_of(prepare_stack(experiments), nowhere, [None] * len(experiments))
+    chooses, upward = session.config.best.metric, 1 if session.config.best.mode == "max" else -1
     stretch = session.config.epochs * session.steps_per_epoch / steps
     looks = {math.ceil(steps * look / LOOKS) for look in range(1, LOOKS + 1)}
     looks.update(range(session.steps_per_epoch, steps, session.steps_per_epoch))
-    best = [-math.inf] * len(session.replicas)
-    losses, since = torch.zeros(len(session.replicas), dtype=torch.float64, device=session.device), 0
+    seeds = len(session.replicas)
+    best, scores, good = [-math.inf] * seeds, [math.nan] * seeds, [True] * seeds
+    losses, since = torch.zeros(seeds, dtype=torch.float64, device=session.device), 0
     for each in train_briefly(session, steps, lambda step: session.rates(int(step * stretch))):
         losses, since = losses + each, since + 1
-        if session.position.step in looks:
-            means = (losses / since).tolist()
-            scores = _scores(session, metric, means)
-            if not all(map(math.isfinite, [*means, *scores])):
-                return [math.nan] * len(session.replicas)
-            best = [max(before, upward * score) for before, score in zip(best, scores, strict=True)]
-            losses.zero_()
-            since = 0
-    return [upward * score for score in best]
+        if session.position.step not in looks:
+            continue
+        means = (losses / since).tolist()
+        validation = session.validate()
+        for place, mean in enumerate(means):
+            row = {"train_loss": mean, **validation.get(place, {})}
+            good[place] &= all(map(math.isfinite, (mean, row[chooses], row[metric])))
+            if upward * row[chooses] > best[place]:
+                best[place], scores[place] = upward * row[chooses], row[metric]
+        if not any(good):
+            break
+        losses.zero_()
+        since = 0
+    left = iter(score if fine else math.nan for score, fine in zip(scores, good, strict=True))
+    return [[next(left) for _ in member.replicas] for member in session.members]
 
 
 @own_code_told("in a short training")
@@ -71,11 +81,3 @@ def epoch_seconds(experiment: Experiment, at_most: float = 0.5) -> float:
     trained = time.perf_counter()
     session.validate()
     return (trained - begun) / steps * len(batches) + time.perf_counter() - trained
-
-
-def _scores(session: Session, metric: str, train_losses: Sequence[float]) -> list[float]:
-    """Return the metric now, for each seed; the training loss is the mean since the last call."""
-    if metric == "train_loss":
-        return list(train_losses)
-    validation = session.validate()
-    return [validation[place][metric] for place in range(len(session.replicas))]

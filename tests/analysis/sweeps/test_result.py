@@ -28,13 +28,13 @@ def test_the_first_run_is_the_one_that_did_best_in_tuning(tmp_path: Path) -> Non
     assert [run.tuned for run in result.comparison.runs] == ["learning_rate 0.1"] * 3
 
 
-def test_of_equal_scores_the_first_value_is_chosen(tmp_path: Path) -> None:
+def test_of_equal_scores_the_middle_value_is_chosen(tmp_path: Path) -> None:
     tuned = {(("mse",), rate): [0.5, 0.5] for rate in RATES}
     result = result_of(written_sweep(tmp_path, tuned, {}))
     assert result.tuning is not None
     (pair,) = result.tuning.pairs
     assert pair.chosen is not None
-    assert pair.chosen.values == {"learning_rate": 0.01}
+    assert pair.chosen.values == {"learning_rate": 0.1}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
