@@ -133,16 +133,14 @@ def sweep(
         reading, over or [], runs_dir, folder_of_data(data_dir), meanwhile=will_train, elsewhere=ray is not None
     )
     if dry_run:
-        from lossrun.report.sweep import print_plan
+        from lossrun.report.sweep import print_cost, print_plan
+        from lossrun.sweeping.estimate import estimated
 
         later = planned.later
         if share is not None:
             planned = replace(planned, cells=share.of(planned.cells))
         print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=later)
         if planned.cells:
-            from lossrun.report.sweep import print_cost
-            from lossrun.sweeping.estimate import estimated
-
             print_cost(stdout(), estimated(planned, reading.directory, folder_of_data(data_dir), jobs))
         return
     cluster = cluster_of(ray, cpus, gpus, share)
@@ -255,6 +253,7 @@ def run_on_screen(
             begins=begins,
             trains=epochs.trains,
         )
+    failed = any(how.ending == "failed" for how in endings.values())
     if quiet:
         typer.echo(sweep.path)
     elif shard is not None and (left := missing(sweep)):
@@ -267,8 +266,12 @@ def run_on_screen(
         )
     else:
         print_sweep(stdout(), result_of(sweep), everything=False)
-        note(stderr(), f"to print the result again:\n  {run_command('compare', sweep.path)}")
-    if any(how.ending == "failed" for how in endings.values()):
+        if failed and fail_fast and missing(sweep):
+            again = command("resume", run_word(sweep.path))
+            note(stderr(), f"stopped at the first cell that failed; to run the others:\n  {again}")
+        else:
+            note(stderr(), f"to print the result again:\n  {run_command('compare', sweep.path)}")
+    if failed:
         raise typer.Exit(1)
 
 

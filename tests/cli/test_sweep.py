@@ -134,6 +134,20 @@ def test_a_mistake_is_told_before_anything_is_made(
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_first_failure_ends_a_sweep_that_is_told_so(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(CONFIG)
+    (tmp_path / "mine.py").write_text(MINE)
+    stopped = lossrun("sweep", "c.yaml", "--over", "loss=mine:broken,mse,mae", "--fail-fast", "--jobs", "1")
+    assert stopped.code == 1
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert not list(directory.glob("final-*"))
+    assert f"to run the others: lossrun resume {directory.name}" in " ".join(stopped.err.split())
+    resumed = lossrun("resume", directory.name)
+    assert resumed.code == 1, "one of its cells has failed"
+    assert "mine:broken failed on a first batch" in " ".join(resumed.err.split())
+    assert sorted(path.name for path in directory.glob("final-*")) == ["final-0002-mse", "final-0003-mae"]
+
+
 @pytest.mark.parametrize(
     ("block", "message"),
     [
