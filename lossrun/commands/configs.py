@@ -126,9 +126,9 @@ def script(
     with redirect_stdout(sys.stderr):
         reading = read_config(config, set_ or [])
     # Data need numpy, so it is imported only if the file has no mistakes.
-    from lossrun.config.new_file import save_new
     from lossrun.experiment import load_experiment
     from lossrun.report.layout.console import note, stderr, warning
+    from lossrun.report.layout.files import save_new
     from lossrun.report.reference.names_in_brackets import where_to_read
     from lossrun.script import script_input, write
 
@@ -270,8 +270,9 @@ def new(
 ) -> None:
     """Write a commented config to start from, and a JSON Schema with which editors complete and check it."""
     from lossrun.config import read
-    from lossrun.config.starting import starting_text, write_config
+    from lossrun.config.starting import starting_text
     from lossrun.report.layout.console import note, stderr
+    from lossrun.report.starting import write_config
 
     if str(output) == "-":
         typer.echo(starting_text(name), nl=False)

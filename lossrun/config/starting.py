@@ -1,13 +1,12 @@
-"""Write a copy of a packaged config to start from, and the schema for an editor, for `lossrun new`."""
+"""Copy a packaged config to start from, and give the schema for an editor, for `lossrun new`."""
 
 import json
 import re
 from pathlib import Path
 from typing import Final
 
-from lossrun.config.new_file import save_new
 from lossrun.config.schema import json_schema
-from lossrun.errors import RunError, UsageError
+from lossrun.errors import UsageError
 from lossrun.nearby import nearest_first
 from lossrun.packaged import packaged_configs
 from lossrun.shell import PROGRAM, command
@@ -32,23 +31,15 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=2) + "\n"
 
 
-def write_config(name: str, path: Path) -> Path:
-    """Write the packaged config to a new file, and the schema next to it; return the schema's path.
+def config_to_start_from(name: str, path: Path) -> str:
+    """Return the packaged config as it is written to `path`, with the schema next to it.
 
     The first line tells editors where the schema is, and the commands in the comments name the new file.
 
     Raises:
-        UsageError: If the file exists.
-        RunError: If it cannot be written, or the schema cannot.
+        UsageError: For an unknown name.
     """
-    text = f"# yaml-language-server: $schema=./{SCHEMA}\n{_about(path, name, starting_text(name))}"
-    schema = path.with_name(SCHEMA)
-    save_new(text, path)
-    try:
-        schema.write_text(schema_text(), encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{path} was written, but {schema} cannot be written: {error.strerror}; move it away") from None
-    return schema
+    return f"# yaml-language-server: $schema=./{SCHEMA}\n{_about(path, name, starting_text(name))}"
 
 
 def _about(path: Path, name: str, text: str) -> str:

@@ -1,5 +1,6 @@
 """`lossrun export`: write a trained model and its history for other programs."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import safetensors.torch
 
 from lossrun.errors import RunError, UsageError, memory_told
+from lossrun.files import is_there, read_regular
 from lossrun.inference import architecture
 from lossrun.inference.program import PredictionModule, exported, to_onnx, to_torch
 from lossrun.inference.tensorboard import write_history
@@ -59,7 +61,7 @@ def export(
 
     Raises:
         UsageError: For an unknown format, one that needs another package, or one that cannot hold a user's model.
-        RunError: If a file already exists. `find_trained` and `model` raise further errors.
+        RunError: If a file already exists with another content. `find_trained` and `model` raise further errors.
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise UsageError(f"--format {unknown[0]}: unknown format; expected one of {', '.join(FORMATS)}")
@@ -73,14 +75,36 @@ def export(
         files[HISTORY] = rows_to_csv(run.history.rows).encode()
     events = folder / EVENTS
     there = [*(folder / name for name in files), *([events] if "tensorboard" in formats else [])]
-    if taken := [file for file in there if file.exists()]:
+    # What an export that was stopped has written is there already.
+    missing = {folder / name: content for name, content in files.items() if not _holds(folder / name, content)}
+    if taken := [file for file in there if (file in missing or file == events) and is_there(file)]:
         raise RunError(f"{taken[0]} already exists, and nothing is overwritten; choose another --output")
     with durable.refusals_of_the_disk(folder, _REMEDY):
         folder.mkdir(parents=True, exist_ok=True)
-    durable.replace_all(((folder / name, content) for name, content in files.items()), remedy=_REMEDY)
+    durable.replace_all(missing.items(), remedy=_REMEDY)
     if "tensorboard" in formats:
-        write_history(run, events)
+        _write_events(run, events)
     return Exported(tuple(there), tuple(notes))
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Return whether a file has this content."""
+    try:
+        return read_regular(path, len(content)) == content
+    except OSError:
+        return False
+
+
+def _write_events(run: recorded.RecordedRun, folder: Path) -> None:
+    """Write the event files in one step. A half of them could not be told from a whole."""
+    hidden = durable.hidden(folder)
+    try:
+        with durable.refusals_of_the_disk(folder, _REMEDY):
+            write_history(run, hidden)
+            hidden.rename(folder)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
 
 
 def _model_files(

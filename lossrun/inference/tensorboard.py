@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from lossrun.errors import UsageError
+from lossrun.errors import RunError, UsageError
 from lossrun.records.recorded import RecordedRun
 
 _PART: Final = re.compile("(train|val|test)_(?!seconds)")
@@ -31,7 +31,8 @@ class EventFiles:
         """Open the files. They replace older event files in the folder: to continue a run, add its history first.
 
         Raises:
-            UsageError: If TensorBoard is not installed, or the folder cannot be written.
+            UsageError: If TensorBoard is not installed, or a file is in the place of the folder.
+            RunError: If the folder cannot be written.
         """
         _require_package()
         several = list(seeds)
@@ -116,7 +117,12 @@ def tag(column: str) -> str:
 
 
 def require_tensorboard(folder: Path) -> None:
-    """Check before training: raises UsageError if TensorBoard is not installed or the folder cannot be made."""
+    """Make the folder before training.
+
+    Raises:
+        UsageError: If TensorBoard is not installed, or a file is in the place of the folder.
+        RunError: If the folder cannot be made.
+    """
     _require_package()
     if not str(folder).isprintable():
         raise UsageError(
@@ -149,7 +155,8 @@ def _refusals_of_the_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(
+        kind = UsageError if isinstance(error, FileExistsError | NotADirectoryError) else RunError
+        raise kind(
             f"cannot write event files into {folder}: {error.strerror or error}; choose another folder"
         ) from error
 

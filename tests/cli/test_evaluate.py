@@ -140,6 +140,7 @@ def test_an_export_lists_its_files(lossrun: Run, houses: Path, tmp_path: Path) -
     names = ["model.safetensors", "model.json", "README.md", "history.csv"]
     assert result.out.split() == [str(Path("out", name)) for name in names]
     assert all((tmp_path / "out" / name).is_file() for name in names)
+    (tmp_path / "out" / "model.json").write_text("mine")
     again = lossrun("export", "last", "-o", "out")
     assert again.code == 4
     assert "nothing is overwritten" in again.err

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -218,11 +219,29 @@ def test_nothing_is_overwritten(laboratory: Laboratory) -> None:
     run = laboratory.start(REGRESSION | {"epochs": 1})
     export(run.path, laboratory.folder / "out", ["csv"])
     export(run.path, laboratory.folder / "out")
-    for formats in (["safetensors"], ["csv"]):
-        with pytest.raises(RunError, match="already exists, and nothing is overwritten"):
+    for formats, name in ((["safetensors"], "model.json"), (["csv"], "history.csv")):
+        file = laboratory.folder / "out" / name
+        file.write_text(mine := f"{file.read_text()} ")
+        with pytest.raises(RunError, match=rf"{name} already exists, and nothing is overwritten"):
             export(run.path, laboratory.folder / "out", formats)
+        assert file.read_text() == mine
     with pytest.raises(UsageError, match="expected one of safetensors, torch, onnx, csv, tensorboard"):
         export(run.path, laboratory.folder / "out", ["keras"])
+
+
+def test_an_export_that_was_stopped_can_be_given_again(laboratory: Laboratory) -> None:
+    run = laboratory.start(REGRESSION | {"epochs": 1})
+    formats = ["safetensors", "csv", "tensorboard"]
+    whole = export(run.path, laboratory.folder / "whole", formats)
+    for place in range(len(whole.files)):
+        folder = laboratory.folder / str(place)
+        folder.mkdir()
+        for file in whole.files[:place]:
+            shutil.copy(file, folder)
+        export(run.path, folder, formats)
+        assert sorted(one.name for one in folder.iterdir()) == sorted(one.name for one in whole.files)
+    with pytest.raises(RunError, match="events already exists"):
+        export(run.path, laboratory.folder / "whole", ["tensorboard"])
 
 
 @pytest.mark.parametrize(

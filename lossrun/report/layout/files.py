@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from lossrun.errors import RunError
+from lossrun.errors import RunError, UsageError
 from lossrun.nearby import about_folder, joined
-from lossrun.records.files import durable
+from lossrun.records.files import durable, new_file
 
 
 def save(data: bytes, path: Path, option: str) -> None:
@@ -25,3 +25,21 @@ def save(data: bytes, path: Path, option: str) -> None:
             durable.replace(Path(os.path.realpath(path)) if path.is_symlink() else path, data, remedy=remedy)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
+
+
+def save_new(text: str, path: Path) -> None:
+    """Write a new file completely or not at all.
+
+    Raises:
+        UsageError: If it exists already; nothing is overwritten.
+        RunError: If it cannot be written.
+    """
+    remedy = joined(about_folder(path), "choose another --output").removeprefix("; ")
+    try:
+        new_file.create(path, text.encode(), remedy)
+    except FileExistsError as error:
+        raise UsageError(already_exists(path)) from error
+
+
+def already_exists(path: Path) -> str:
+    return f"{path} already exists and was not changed; choose another --output, or remove it"
