@@ -7,6 +7,7 @@ Run from the root of the repository. It exits with 1 if anything did not hold.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -14,7 +15,12 @@ from pathlib import Path
 
 from tests.bench.machine import description
 from tests.bench.tables import print_table, progress
+from tests.crash import outcomes
 from tests.crash.rows import ROWS, Row
+
+# Before torch is imported, which reads it: a second thread is of no use to such small runs, and on a busy machine the
+# first would wait for it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LISTED = 20  # problems of one attack that are printed
 
@@ -31,11 +37,16 @@ def main() -> None:
     parser.add_argument(
         "--share", type=float, default=1.0, help="the share of the cases that is tried, chosen at random"
     )
+    parser.add_argument(
+        "--part", default="1/1", metavar="I/N", help="the part of the cases that this process tries, of N"
+    )
     parser.add_argument("--seed", type=int, default=0, help="for what is chosen at random")
     parser.add_argument("--minutes", type=float, default=60.0, help="the most that one attack may take")
     asked = parser.parse_args()
     if unknown := [name for name in asked.names if name not in names]:
         parser.error(f"{', '.join(unknown)}: no such attack; there are {', '.join(names)}")
+    number, parts = map(int, asked.part.split("/"))
+    outcomes.part = (number, parts)
     print(description())
     table = [tried(row, asked) for row in ROWS if row.name in (asked.names or names)]
     print_table("Held of tried", ("attack", "held", "tried", "minutes"), table)

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -161,12 +161,14 @@ BAD = tuple(
 )
 
 
-def use_mirrors(addresses: list[str], digests: list[str], offline: bool = False) -> None:
+def use_mirrors(
+    addresses: list[str], digests: list[str], offline: bool = False, limits: Mapping[str, float] = LIMITS
+) -> None:
     """Have "mnist" come from these mirrors, within shorter limits; `offline`: opening a socket is an error."""
     images.IMAGE_SETS["mnist"] = replace(
         images.IMAGE_SETS["mnist"], mirrors=tuple(addresses), digests=tuple(digests), count=20, test_count=10
     )
-    for name, limit in LIMITS.items():
+    for name, limit in limits.items():
         setattr(download, name, limit)
     if offline:
         socket.socket = refuse  # type: ignore[misc,assignment]

@@ -1,4 +1,4 @@
-"""Every change that a process makes below a folder, seen before it is made: to record it, refuse it, or die at it.
+"""Every change that a process makes below a folder, seen before it is made: to record it, or to let it fail.
 
 The functions of `os` and `io` are replaced in the process that calls `watch`, which is one that ends afterwards.
 """
@@ -9,7 +9,8 @@ import errno
 import io
 import json
 import os
-import signal
+import shutil
+import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -22,9 +23,9 @@ class Operation:
     """A change of a file or folder.
 
     Attributes:
-        kind: create, write, truncate, sync, rename, remove, mkdir, or rmdir.
+        kind: create, write, truncate, sync, rename, link, remove, mkdir, or rmdir.
         path: Relative to the folder that is watched.
-        to: The new path of a rename.
+        to: The new path of a rename or a link.
         data: What is written, as base64.
         place: The offset of a write; the new length of a truncate.
     """
@@ -56,33 +57,79 @@ def recorded(log: Path) -> list[Operation]:
     return [Operation(**json.loads(line)) for line in log.read_text().splitlines()]
 
 
-def fail(root: str, at: int, how: str) -> None:
-    """Fail at the operation number `at` below `root`.
+# What a disk answers from an operation on, and what it answers once. A full disk still removes and renames.
+LASTING = {"full": errno.ENOSPC, "over its quota": errno.EDQUOT, "read-only": errno.EROFS}
+ONCE = {"broken": errno.EIO}
+GROWING = ("create", "write", "mkdir", "sync", "link")
 
-    `how`: `kill` before it; `tear`, half-way through a write; `full`, ENOSPC from then on; `broken`, EIO that once.
-    """
+
+def fail(root: str, at: int, how: str) -> None:
+    """Let the operation number `at` below `root` fail; `how`: a key of LASTING or ONCE."""
     number = -1
+    code = {**LASTING, **ONCE}[how]
 
     def act(operation: Operation, go: Callable[[], Any]) -> Any:
         nonlocal number
         number += 1
-        if how in ("kill", "tear") and number == at:
-            if how == "tear" and operation.kind == "write":
-                half = base64.b64decode(operation.data)
-                descriptor = os.open(Path(root) / operation.path, os.O_WRONLY)
-                os.pwrite(descriptor, half[: len(half) // 2], operation.place)
-            os.kill(os.getpid(), signal.SIGKILL)
-        if how == "full" and number >= at and operation.kind in ("create", "write", "mkdir", "sync"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(Path(root) / operation.path))
-        if how == "broken" and number == at:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(Path(root) / operation.path))
+        fails = number >= at if how in LASTING else number == at
+        if fails and (how in ONCE or code == errno.EROFS or operation.kind in GROWING):
+            raise OSError(code, os.strerror(code), str(Path(root) / operation.path))
+        return go()
+
+    watch(Path(root), act)
+
+
+def keep(root: str, states: str, wanted: list[str]) -> None:
+    """Copy what is below `root` into the folder `states` before operations, named by their numbers.
+
+    That is what SIGKILL would leave there: the system keeps what a process has handed to it. A name that ends in `torn`
+    is for a write of which half is done.
+    """
+    number = -1
+    copy = shutil.copytree
+
+    def act(operation: Operation, go: Callable[[], Any]) -> Any:
+        nonlocal number
+        number += 1
+        if str(number) in wanted:
+            copy(root, Path(states) / str(number))
+        if (torn := f"{number} torn") in wanted:
+            copy(root, Path(states) / torn)
+            data = base64.b64decode(operation.data)
+            descriptor = os.open(Path(states) / torn / operation.path, os.O_WRONLY)
+            os.pwrite(descriptor, data[: len(data) // 2], operation.place)
+            os.close(descriptor)
+        return go()
+
+    watch(Path(root), act)
+
+
+def disappear(root: str, at: int, what: str, to: str) -> None:
+    """Move a folder below `root` away before the operation number `at`, or remove it: as somebody else would.
+
+    `what`: the folder, as a pattern; the first that there is. `to`: the folder that it is moved into, by its name, or
+    "" to remove it.
+    """
+    number = -1
+    rename, make = os.rename, os.mkdir
+
+    def act(operation: Operation, go: Callable[[], Any]) -> Any:
+        nonlocal number
+        number += 1
+        if number == at:
+            for folder in sorted(Path(root).glob(what))[:1]:
+                if to:
+                    make(to)
+                    rename(folder, Path(to) / folder.name)
+                else:
+                    subprocess.run(["rm", "-r", folder], check=True)
         return go()
 
     watch(Path(root), act)
 
 
 def watch(root: Path, act: Act) -> None:
-    """Have `act(operation, go)` called for every operation below `root`; `go()` does it."""
+    """Have `act(operation, go)` called for every operation below `root` that can succeed; `go()` does it."""
     root = root.resolve()
     original_open, os_open = io.open, os.open
 
@@ -113,7 +160,7 @@ def watch(root: Path, act: Act) -> None:
 
     def opened(file: Any, mode: str = "r", buffering: int = -1, *args: Any, **options: Any) -> Any:
         relative = None if isinstance(file, int) else below(file)
-        if relative is None or not set(mode) & set("wxa+"):
+        if relative is None or not set(mode) & set("wxa+") or not Path(file).parent.exists():
             return original_open(file, mode, buffering, *args, **options)
         bare = mode.replace("b", "").replace("t", "")
         exists = Path(file).exists()
@@ -127,7 +174,7 @@ def watch(root: Path, act: Act) -> None:
     def descriptor(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         relative = below(path, dir_fd) if flags & os.O_CREAT else None
         open_it = lambda: os_open(path, flags, mode, dir_fd=dir_fd)  # noqa: E731
-        if relative is None or Path(path).exists():
+        if relative is None or Path(path).exists() or (dir_fd is None and not Path(path).parent.exists()):
             return open_it()
         return int(act(Operation("create", relative), open_it))
 
@@ -137,17 +184,25 @@ def watch(root: Path, act: Act) -> None:
             if dir_fd is not None:
                 options["dir_fd"] = dir_fd
             go = lambda: function(path, *args, **options)  # noqa: E731
-            if relative is None or (kind == "mkdir" and Path(path).exists()):
+            if relative is None:
+                return go()
+            here = Path(root, relative)
+            impossible = here.exists() or not here.parent.exists() if kind == "mkdir" else not os.path.lexists(here)
+            if impossible and kind != "sync":
                 return go()
             return act(Operation(kind, relative), go)
 
         return changed
 
-    def renamed(function: Callable[..., Any]) -> Callable[..., Any]:
+    def two_paths(kind: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def changed(source: Any, target: Any, **options: Any) -> Any:
             one, other = below(source), below(target)
             go = lambda: function(source, target, **options)  # noqa: E731
-            return go() if one is None or other is None else act(Operation("rename", one, to=other), go)
+            return (
+                go()
+                if one is None or other is None or not os.path.lexists(source)
+                else act(Operation(kind, one, to=other), go)
+            )
 
         return changed
 
@@ -166,7 +221,8 @@ def watch(root: Path, act: Act) -> None:
     os.rmdir = one_path("rmdir", os.rmdir)
     os.unlink = one_path("remove", os.unlink)
     os.remove = one_path("remove", os.remove)
-    os.rename = renamed(os.rename)
-    os.replace = renamed(os.replace)
+    os.rename = two_paths("rename", os.rename)
+    os.replace = two_paths("rename", os.replace)
+    os.link = two_paths("link", os.link)
     os.truncate = length_set(os.truncate)
     os.ftruncate = length_set(os.ftruncate)

@@ -15,7 +15,9 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import suppress
+from contextlib import chdir, redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import lossrun
@@ -23,6 +25,14 @@ import lossrun.cli
 from lossrun import interrupts
 
 ANSWERS = os.dup(1)
+CONFIG = """\
+dataset: {name: synthetic_classification, kind: moons, samples: 60}
+model: {name: mlp, hidden: [4]}
+loss: binary_cross_entropy
+optimizer: adam
+learning_rate: 0.01
+epochs: 1
+"""
 
 
 def main() -> None:
@@ -54,13 +64,28 @@ def import_ahead(*, with_torch: bool) -> None:
     for name in ("lossrun.experiment", "lossrun.report.layout.console", "rich.progress", *names):
         with suppress(ImportError):  # what an extra brings
             importlib.import_module(name)
+    warm_up(("train", "config.yaml", "--quiet") if with_torch else ("check", "config.yaml"))
     assert ("torch" in sys.modules) == with_torch
+
+
+def warm_up(command: tuple[str, ...]) -> None:
+    """Run a command here, for what is imported and prepared at the first use: it is a third of a short training."""
+    with TemporaryDirectory() as folder, chdir(folder), Path("said").open("w") as said:
+        Path("config.yaml").write_text(CONFIG)
+        sys.argv = ["lossrun", *command]
+        with redirect_stdout(said), redirect_stderr(said):
+            assert exit_code() == 0
 
 
 def ended(pid: int, started: dict[int, float]) -> dict[str, Any]:
     _, status, used = os.wait4(pid, 0)
     seconds = time.monotonic() - started.pop(pid)
-    return {"code": os.waitstatus_to_exitcode(status), "seconds": seconds, "memory": used.ru_maxrss * 1024}
+    return {
+        "code": os.waitstatus_to_exitcode(status),
+        "seconds": seconds,
+        "computing": used.ru_utime + used.ru_stime,
+        "memory": used.ru_maxrss * 1024,
+    }
 
 
 def be_child(request: dict[str, Any]) -> None:
@@ -91,9 +116,9 @@ def prepare(request: dict[str, Any]) -> None:
     os.chdir(request["folder"])
     os.environ.update(request["environment"])
     sys.argv = ["lossrun", *request["arguments"]]
-    if request["prepare"]:
-        module, _, function = request["prepare"].partition(":")
-        getattr(importlib.import_module(module), function)(**request["given"])
+    for name, given in request["prepare"].items():
+        module, _, function = name.partition(":")
+        getattr(importlib.import_module(module), function)(**given)
 
 
 def flushed(code: int) -> int:

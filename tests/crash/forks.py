@@ -18,7 +18,7 @@ from typing import Any
 import lossrun
 
 ROOT = Path(lossrun.__file__).parents[1]
-LIMIT = 60  # seconds that a command may take
+LIMIT = 600  # seconds that a command may take, on a machine that is busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Done:
 
     Attributes:
         code: The exit code; -9 for a process that SIGKILL ended, and -14 for one that ran into its limit.
+        computing: The seconds of a core that it took.
         memory: The most bytes of memory that it held, with what it was forked with.
         torch: Whether torch was imported by then; None if the process could not say.
     """
@@ -35,6 +36,7 @@ class Done:
     out: str
     err: str
     seconds: float
+    computing: float
     memory: int
     torch: bool | None
 
@@ -78,7 +80,7 @@ class Started:
         torch = json.loads(texts["report"])["torch"] if texts["report"].endswith(b"}") else None
         for path in self._files.values():
             path.unlink(missing_ok=True)
-        return Done(facts["code"], out, err, facts["seconds"], facts["memory"], torch)
+        return Done(facts["code"], out, err, facts["seconds"], facts["computing"], facts["memory"], torch)
 
 
 class Forks:
@@ -122,6 +124,7 @@ class Forks:
         *,
         environment: Mapping[str, str] | None = None,
         prepare: str = "",
+        before: Mapping[str, Mapping[str, Any]] | None = None,
         limit: int = LIMIT,
         out: Path | None = None,
         ends_itself: bool = False,
@@ -131,6 +134,7 @@ class Forks:
 
         Args:
             prepare: `module:function`, called with `given` in the new process before the command.
+            before: Further such functions, which are called before that, with their arguments.
             limit: Seconds after which it is ended.
             out: What it writes its standard output to, such as a pipe; left out: `Done.out`.
             ends_itself: The interpreter ends the process, as it does outside of tests, which takes a little longer.
@@ -143,8 +147,7 @@ class Forks:
                 "arguments": list(arguments),
                 "folder": str(folder),
                 "environment": dict(environment or {}),
-                "prepare": prepare,
-                "given": given,
+                "prepare": {**(before or {}), **({prepare: given} if prepare else {})},
                 "limit": limit,
                 "ends_itself": ends_itself,
                 **paths,

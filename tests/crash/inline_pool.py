@@ -1,4 +1,4 @@
-"""Sweeps whose cells are trained in the process itself, so that its operations on files are those of all workers."""
+"""Work of a pool done in the process itself, so that its operations on files are those of all workers."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from lossrun.sweeping import pool
-from tests.crash import file_operations
+from lossrun.sweeping import pool, rate_finder
 
 
 class InlinePool:
@@ -34,14 +33,5 @@ def installed() -> Iterator[None]:
 
 def install() -> None:
     """For the rest of the process."""
-    mock.patch.object(pool, "worker_pool", inline_pool).start()
-
-
-def record(**given: Any) -> None:
-    install()
-    file_operations.record(**given)
-
-
-def fail(**given: Any) -> None:
-    install()
-    file_operations.fail(**given)
+    for user in (pool, rate_finder):
+        mock.patch.object(user, "worker_pool", inline_pool).start()

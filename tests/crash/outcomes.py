@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
+part = (1, 1)  # which of how many parts of the cases is tried, where several processes share an attack
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,12 @@ class Outcome:
 
 
 def share_of(cases: Iterable[T], share: float, seed: int) -> list[T]:
+    """Return `some_of` the cases; of them, the part that this process tries."""
+    number, parts = part
+    return some_of(cases, share, seed)[number - 1 :: parts]
+
+
+def some_of(cases: Iterable[T], share: float, seed: int) -> list[T]:
     """Return a random share of the cases, in their order: all of them for a share of 1, never none."""
     found = list(cases)
     count = min(len(found), max(1, round(share * len(found))))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lossrun.cli import app
 from tests.crash import inline_pool
-from tests.crash.forks import Done, forks
+from tests.crash.forks import Done, Forks, forks
 from tests.crash.outcomes import Outcome, share_of
 
 CONFIG = """\
@@ -86,20 +86,25 @@ def spoil(stream: str) -> None:
             setattr(sys, name, io.TextIOWrapper(os.fdopen(number, "wb", closefd=False), encoding=stream))
 
 
+def trained(server: Forks, folder: Path) -> Path:
+    """Make a folder with a config, two runs and new samples."""
+    folder.mkdir()
+    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "new.csv").write_text(",".join("abcdefghij") + "\n" + ",".join("1234567890") + "\n")
+    for name in ("one", "other"):
+        done = server.run(("train", "config.yaml", "--name", name), folder)
+        assert done.code == 0, done.err
+    return folder
+
+
 def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
     with forks() as server:
-        trained = folder / "trained"
-        trained.mkdir()
-        (trained / "config.yaml").write_text(CONFIG)
-        (trained / "new.csv").write_text(",".join("abcdefghij") + "\n" + ",".join("1234567890") + "\n")
-        for name in ("one", "other"):
-            done = server.run(("train", "config.yaml", "--name", name), trained)
-            assert done.code == 0, done.err
+        start = trained(server, folder / "trained")
         cases = [(command, stream, {}) for command in COMMANDS for stream in STREAMS]
         cases += [(command, "", variables) for command in COMMANDS for variables in VARIABLES]
         for command, stream, variables in share_of(cases, share, seed):
             place = folder / "tried"
-            shutil.copytree(trained, place)
+            shutil.copytree(start, place)
             done = server.run(
                 command, place, environment=variables, prepare="tests.crash.surroundings:spoil", stream=stream
             )

@@ -14,7 +14,6 @@ from tests.crash.kills import killed_until_done
 from tests.crash.outcomes import Outcome, count_of
 
 SWEEPS = 60
-MOST_KILLS = 30
 CONFIG: dict[str, Any] = {
     "dataset": {"name": "synthetic_regression", "samples": 60, "features": 3},
     "model": {"name": "mlp", "hidden": [4], "dropout": 0.2},
@@ -37,22 +36,24 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "tpe, halving, repeats": {**TPE, "loss": ["mse"], "halving": 2, "tune": {"repeats": 2}},
 }
 SWEEP = ("sweep", "config.yaml", "--jobs", "1", "--quiet")
-INLINE = {"prepare": "tests.crash.inline_pool:install"}
+INLINE: dict[str, Any] = {"before": {"tests.crash.inline_pool:install": {}}}
 
 
 def attack(folder: Path, share: float, seed: int) -> Iterator[Outcome]:
     with forks() as server:
         whole: dict[str, Any] = {}
+        usual: dict[str, float] = {}
         for number in range(count_of(SWEEPS, share)):
             name = list(BLOCKS)[number % len(BLOCKS)]
             if name not in whole:
                 place = new_folder(folder / f"whole-{name.replace(', ', '-')}", name)
-                if problem := server.start(SWEEP, place, **INLINE).done().problem(0):
+                done = server.run(SWEEP, place, **INLINE)
+                if problem := done.problem(0):
                     yield Outcome(f"{name}, not killed", problem)
                     continue
-                whole[name] = contents(place)
+                whole[name], usual[name] = contents(place), done.computing
             place = new_folder(folder / str(number), name)
-            kills, problem = sweep_killed_until_done(server, place, Random(f"{seed} {number}"))
+            kills, problem = sweep_killed_until_done(server, place, Random(f"{seed} {number}"), usual[name])
             if not problem and contents(place) != whole[name]:
                 problem = "other plans or scores than the whole sweep"
             yield Outcome(f"{name}, sweep {number}, killed {kills} times", problem)
@@ -65,14 +66,14 @@ def new_folder(place: Path, name: str) -> Path:
     return place
 
 
-def sweep_killed_until_done(server: Forks, place: Path, draw: Random) -> tuple[int, str]:
+def sweep_killed_until_done(server: Forks, place: Path, draw: Random, usual: float) -> tuple[int, str]:
     """Run the sweep in a folder."""
 
     def start() -> Started:
         begun = bool(all_sweeps(place / "runs"))
         return server.start(("resume", "last", "--jobs", "1", "--quiet") if begun else SWEEP, place, **INLINE)
 
-    return killed_until_done(start, draw, most=MOST_KILLS)
+    return killed_until_done(start, draw, usual)
 
 
 def contents(place: Path) -> Any:

@@ -46,11 +46,17 @@ class Laboratory:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, config: dict[str, Any], stop_at: int | None = None, kill_at: int | None = None) -> RunDirectory:
-        """`kill_at`: the step before which the run dies without saving anything."""
+    def start(
+        self,
+        config: dict[str, Any],
+        stop_at: int | None = None,
+        kill_at: int | None = None,
+        reached: Callable[[int], object] = lambda step: None,
+    ) -> RunDirectory:
+        """`kill_at`: the step before which the run dies without saving anything; `reached`: called before each step."""
         examined = load_experiment(from_mapping(config, self.folder), self.folder)
         with suppress(KilledError), begin(prepare(examined), self.folder / "runs") as session:
-            self.drain(session, stop_at, kill_at)
+            self.drain(session, stop_at, kill_at, reached)
         return session.run
 
     def resume(
@@ -66,10 +72,17 @@ class Laboratory:
             with resume_at(prepared, resumable, skipped, note) as session:
                 self.drain(session, stop_at)
 
-    def drain(self, session: Session, stop_at: int | None, kill_at: int | None = None) -> None:
+    def drain(
+        self,
+        session: Session,
+        stop_at: int | None,
+        kill_at: int | None = None,
+        reached: Callable[[int], object] = lambda step: None,
+    ) -> None:
         """Train to the end, or until `stop_at` updates have been done in all."""
 
         def asked() -> Request | None:
+            reached(session.position.step)
             if session.position.step == kill_at:
                 raise KilledError
             return Request.INTERRUPT if session.position.step == stop_at else None
