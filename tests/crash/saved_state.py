@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lossrun.errors import CheckpointError, RunError
+from lossrun.errors import LossrunError
 from lossrun.experiment import load_experiment
 from lossrun.records import checkpoints
 from lossrun.records.checkpoints import Checkpoint
@@ -57,7 +57,7 @@ def refused(laboratory: Laboratory, run: RunDirectory, key: str) -> str:
             prepared = prepare(load_experiment(resumable.reading, laboratory.folder), resumable)
             with resume_at(prepared, resumable, lambda path, reason: None, lambda text: None):
                 pass
-    except (CheckpointError, RunError) as error:
+    except LossrunError as error:
         return "" if key in str(error) else f"refused without its name: {error}"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
