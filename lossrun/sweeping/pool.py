@@ -178,12 +178,18 @@ def _deferring_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _ignoring_interrupts() -> Iterator[None]:
-    """Make processes that are started in the block ignore Ctrl-C, even while they are still importing."""
+    """Make processes that are started in the block ignore Ctrl-C, even while they are still importing.
+
+    They ignore the end of their terminal as well. Both signals reach all processes of a terminal, and this process
+    stops its workers; without multiprocessing's tracker of resources, which it would restart, there are tracebacks.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    names = [name for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), signal.SIG_IGN) for name in names}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)

@@ -126,3 +126,10 @@ def test_a_process_that_may_start_no_others_is_told_so_before_anything_is_writte
     with pytest.raises(UsageError, match=r"this process is one of multiprocessing's daemonic ones, which may not"):
         start({**BASE}, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_what_ends_a_terminal_is_left_to_the_process_that_started_the_workers(name: str) -> None:
+    """Both signals reach every process of a terminal; multiprocessing's own would end with a traceback."""
+    with worker_pool(1) as pool:
+        assert pool.submit(signal.getsignal, getattr(signal, name)).result() is signal.SIG_IGN
