@@ -13,10 +13,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from lossrun.analysis.sweeps.sensitivity import Sensitivity, SensitivityLine
-from lossrun.analysis.sweeps.trials import best_place
+from lossrun.analysis.sweeps.trials import SAME, best_place
+from lossrun.analysis.sweeps.tuned_range import as_error, working_range
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metric_names import Goal, sign
 
@@ -25,6 +26,9 @@ from lossrun.catalog.metric_names import Goal, sign
 MOST_AWAY: Final = 2.0
 # The share of the longest trainings that the rounds before the last one take.
 SHARES: Final = (1 / 9, 1 / 3, 1)
+# Shorter trainings than this save no time, and say little: the training loss of the first step is that of the first
+# weights, whatever the rate.
+FEWEST_STEPS: Final = 10
 # The factor from one rate to the next, in each round.
 FACTORS: Final = (10**0.5, 10**0.5, 10**0.25)
 # Where each round looks: powers of its factor, times the middle of what worked in the round before. There are more
@@ -118,6 +122,7 @@ class RateSearch:
         return sum(len(one.tries) * len(one.seeds) * one.steps for one in self.rounds) / self.run_steps
 
 
+AroundBest: TypeAlias = Callable[[Sequence[RateTry], Goal], tuple[float, float] | None]
 # The scores of each rate, one for each of the given seeds, after training for the given number of steps. The scores of
 # a seed that diverged are not finite.
 Train = Callable[[Sequence[float], int, Sequence[int]], Sequence[Sequence[float]]]
@@ -135,17 +140,19 @@ def search(
         steps: The length of the longest trainings.
         seeds: The seeds of the longest trainings. The others have the first `FEWEST_SEEDS` of them.
     """
-    lengths = [max(1, round(steps * share)) for share in SHARES]
+    lengths = [min(steps, max(FEWEST_STEPS, round(steps * share))) for share in SHARES]
     middle: float | None = None
     for number, (length, factor, around) in enumerate(zip(lengths, FACTORS, AROUND, strict=True), 1):
         if middle is None:
             rates = [low * factor**power for power in range(round(math.log(high / low, factor)) + 1)]
         else:
             rates = [middle * factor**power for power in around]
-        its = tuple(seeds if number == len(lengths) else seeds[:FEWEST_SEEDS])
-        tries = _widened(partial(_tried, train, length, its), rates, factor, goal)
+        is_last = number == len(lengths)
+        its = tuple(seeds if is_last else seeds[:FEWEST_SEEDS])
+        around_best = working if is_last else promising
+        tries = _widened(partial(_tried, train, length, its), rates, factor, goal, around_best)
         yield SearchRound(length, tuple(tries), its)
-        if (found := working(tries, goal)) is not None:
+        if (found := around_best(tries, goal)) is not None:
             middle = 10 ** (round(math.log10(found[0] * found[1]) * 4) / 8)  # on the grid, so that rates look tidy
         elif middle is None:
             return
@@ -161,15 +168,19 @@ def _tried(train: Train, steps: int, seeds: Sequence[int], rates: Sequence[float
 
 
 def _widened(
-    tried: Callable[[Sequence[float]], list[RateTry]], rates: Sequence[float], factor: float, goal: Goal
+    tried: Callable[[Sequence[float]], list[RateTry]],
+    rates: Sequence[float],
+    factor: float,
+    goal: Goal,
+    around_best: AroundBest,
 ) -> list[RateTry]:
     """Try the rates, and further ones as long as the smallest or the largest one tried works, or none has a score.
 
-    If both work, the better end is extended first.
+    If both work, the better end is extended first. `around_best`: says which rates work.
     """
     tries = tried(rates)
     for _ in range(MOST_BEYOND):
-        works = working(tries, goal)
+        works = around_best(tries, goal)
         at_low = works is None or works[0] == tries[0].rate
         at_high = works is not None and works[1] == tries[-1].rate
         if at_high and not (at_low and _best([tries[0], tries[-1]], goal) is tries[0]):
@@ -181,6 +192,19 @@ def _widened(
     return tries
 
 
+def promising(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
+    """Return the smallest and the largest rate, with no gap between them, whose error is about that of the best one.
+
+    This is for short trainings with few seeds, which say little about the noise.
+    """
+    best = _best(tries, goal)
+    if best is None:
+        return None
+    errors = [math.inf if one.score is None else as_error(one.score, goal) for one in tries]
+    low, high = working_range(errors, tries.index(best))
+    return tries[low].rate, tries[high].rate
+
+
 def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
     """Return the smallest and the largest rate, with no gap between them, that are as good as the best one.
 
@@ -190,7 +214,7 @@ def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
     if best is None:
         return None
     assert best.score is not None
-    least = sign(goal) * best.score - noise(tries, goal)
+    least = sign(goal) * best.score - max(noise(tries, goal), SAME * abs(best.score))
     works = [one.score is not None and sign(goal) * one.score >= least for one in tries]
     low = high = tries.index(best)
     while low > 0 and works[low - 1]:
@@ -216,7 +240,7 @@ def noise(tries: Sequence[RateTry], goal: Goal) -> float:
     left = [score - _mean(scores) - seed + whole for scores in near for score, seed in zip(scores, seeds, strict=True)]
     degrees = (len(near) - 1) * (len(seeds) - 1)
     found = 2 * math.sqrt(sum(value * value for value in left) / degrees * 2 / len(seeds))
-    return found if math.isfinite(found) else 0.0
+    return found if math.isfinite(found) and found > SAME * abs(whole) else 0.0
 
 
 def has_no_effect(found: RateSearch) -> bool:

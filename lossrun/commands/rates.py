@@ -46,10 +46,10 @@ def find_lr(
     is best. The suggestion is the middle of the rates that are as good as the best one, up to what the seeds differ by
     chance, but at most twice and at least half the best one.
 
-    It costs the steps of about 20 runs of one seed. A small model is tried with 16 seeds in the last round, which train
-    together; with 2 seeds the best rate is often best by chance. For a run of more than 2000 steps the search costs
-    less and is less certain, because the best rate of a short training is sometimes too large for a long one. With
-    splits or folds, the first one is used.
+    It costs as much as about 20 of the longest trainings. A small model is tried with 16 seeds in the last round, which
+    train together and take the time of a few: with 2 seeds the best rate is often best by chance. For a run of more
+    than 2000 steps the search costs less and is less certain, because the best rate of a short training is sometimes
+    too large for a long one. With splits or folds, the first one is used.
     """
     reading = read_config(config, set_ or [], quiet=quiet)
     if output is not None:

@@ -72,7 +72,8 @@ def reasons(found: RateSearch) -> list[str]:
             f"a longer training usually does best at the same rate or a smaller one; --steps {found.run_steps} tries "
             "rates for the whole run"
         )
-    runs = f"{found.cost:.2g} time{'s' if f'{found.cost:.2g}' != '1' else ''} the steps of one run"
+    cost = f"{readable(found.cost, 2):g}"
+    runs = f"{cost} time{'s' if cost != '1' else ''} the steps of one run"
     texts.append(
         f"{len(found.seeds)} seeds for each of the longest trainings, {found.trainings} trainings in all: {runs}"
     )

@@ -10,7 +10,7 @@ from lossrun.analysis.values.readings import Spread, spread
 from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
 
-_SAME: Final = 1e-12  # the relative difference of scores that are equal
+SAME: Final = 1e-12  # the relative difference of scores that are equal
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def best_place(scores: Sequence[float | None], goal: Goal) -> int | None:
         return None
     highest = max(upward * score for score in finite)
     # Sums of the same scores over the seeds, in another order, differ in their last digit.
-    best = [score is not None and math.isclose(upward * score, highest, rel_tol=_SAME, abs_tol=0) for score in scores]
+    best = [score is not None and math.isclose(upward * score, highest, rel_tol=SAME, abs_tol=0) for score in scores]
     rows: list[list[int]] = []
     for place in range(len(scores)):
         if best[place] and place and best[place - 1]:
