@@ -1,11 +1,12 @@
 """What every room's tests share: a cache of their own, and the real MNIST where a test needs it."""
 
+import gc
 import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -287,6 +288,18 @@ def _is_in(path: Path, names: tuple[str, ...]) -> bool:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Where slow modules are left out, don't import them either: that takes its time, too."""
     return True if config.option.markexpr == "not slow" and _is_slow(collection_path) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Collect without Python's garbage collector: everything stays, and to look at it again and again takes longer than
+    to collect it. Afterwards it does not look at what is there by then, which is most of what there ever is."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
