@@ -117,6 +117,15 @@ KEYS: Final[tuple[Key, ...]] = (
         Literal["float32", "float64", "bf16"],
         "float32",
         "precision of weights, data, and sums; bf16: the model in bfloat16, everything else in float32",
+        spellings={
+            **dict.fromkeys(("fp32", "32", "32-true"), "float32"),
+            **dict.fromkeys(("fp64", "64", "64-true", "double"), "float64"),
+            **dict.fromkeys(("bfloat16", "mixed_bfloat16", "bf16-mixed"), "bf16"),
+        },
+        refused=dict.fromkeys(
+            ("float16", "fp16", "half", "16-mixed", "mixed_float16"),
+            "lossrun does not scale losses, which float16 needs; use bf16",
+        ),
     ),
     Parameter(
         "step",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from lossrun.config import SourcedConfig
+from lossrun.errors import ConfigError
 
 Read = Callable[..., SourcedConfig]
 Problem = Callable[..., str]
@@ -232,3 +233,16 @@ def test_names_of_ones_own_shorten_to_their_attribute(read_text: Read, shortest:
 
 def test_another_name_of_an_activation_is_read_as_ours(read_text: Read, shortest: str) -> None:
     assert read_text(shortest, "model.activation=swish").config.model["activation"] == "silu"
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [("bfloat16", "bf16"), ("bf16-mixed", "bf16"), ("fp32", "float32"), ("'32'", "float32"), ("double", "float64")],
+)
+def test_precisions_as_keras_and_lightning_call_them(shortest: str, read_text: Read, word: str, ours: str) -> None:
+    assert read_text(shortest, f"precision={word}").config.precision == ours
+
+
+def test_float16_is_refused_with_what_to_use_instead(shortest: str, read_text: Read) -> None:
+    with pytest.raises(ConfigError, match="use bf16"):
+        read_text(shortest, "precision=float16")
