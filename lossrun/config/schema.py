@@ -6,7 +6,8 @@ from typing import Any
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Parameter
-from lossrun.config.keys import KEYS, SWEEP
+from lossrun.config.key_paths import key_paths
+from lossrun.config.keys import KEYS, SWEEP, SWEEP_OPTIONS
 from lossrun.config.leaves import adapter
 
 
@@ -17,12 +18,38 @@ def json_schema() -> dict[str, Any]:
         kind: _one_of(kind, members) for kind, members in COMPONENTS.items() if kind not in ("metric", "activation")
     }
     config = _mapping(KEYS)
-    config["properties"]["sweep"] = {"type": "object", "description": f"{SWEEP.meaning}: {SWEEP.expected}"}
+    config["properties"]["sweep"] = _sweep()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "lossrun config",
         **config,
         "$defs": components,
+    }
+
+
+def _sweep() -> dict[str, Any]:
+    """Return the schema of the sweep block: for each key a list of its values, or a range; and the block's options."""
+    bounds = {"type": "array", "items": {"type": "number"}}
+    points = {"type": "integer", "minimum": 2}
+    ranges = [
+        {
+            "type": "object",
+            "properties": {kind: bounds, "points": points},
+            "required": [kind],
+            "additionalProperties": False,
+        }
+        for kind in ("log_range", "range")
+    ]
+    whole = {key.name: {"anyOf": [{"type": "array", "items": _key(key)}, *ranges]} for key in KEYS}
+    # Components differ in what a key inside them may be.
+    any_value = {"anyOf": [{"type": "array"}, *ranges]}
+    parts = {path: {"description": key.meaning, **any_value} for path, key in key_paths().items() if "." in path}
+    options = {name: {"description": text} for name, text in SWEEP_OPTIONS.items()}
+    return {
+        "type": "object",
+        "description": f"{SWEEP.meaning}: {SWEEP.expected}",
+        "properties": {**whole, **parts, **options},
+        "additionalProperties": any_value,  # parameters of the user's own components
     }
 
 

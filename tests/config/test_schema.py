@@ -146,3 +146,23 @@ def test_it_agrees_with_validation(
     else:
         with pytest.raises(ConfigError, match=key):
             read_text(text)
+
+
+@pytest.mark.parametrize(
+    ("block", "right"),
+    [
+        ("{loss: [mse, mae], tune: {metric: val_rmse}}", True),
+        ("{loss: [mse, {name: huber, delta: 2}], sampler: tpe}", True),
+        ("{model.hidden: [[300, 100], [100]], tune: false}", True),
+        ("{learning_rate: {log_range: [1e-4, 1], points: 7}}", True),
+        ("{loss.gamma: [1, 2]}", True),
+        ("{loss: mse}", False),
+        ("{epochs: [0, 1]}", False),
+        ("{learning_rate: {log_range: [1e-4, 1], point: 7}}", False),
+        ("{learning_rate: {points: 7}}", False),
+        ("{samplr: tpe}", False),
+    ],
+)
+def test_it_knows_the_sweep_block(shortest: str, block: str, right: bool) -> None:
+    schema = json_schema()
+    assert accepts(schema, parse(f"{shortest}\nsweep: {block}\n", "c.yaml")[0], schema) is right
