@@ -15,9 +15,12 @@ import pytest
 import lossrun
 from lossrun import api
 from lossrun.cli import main
+from lossrun.config import from_mapping
 from lossrun.errors import RunError, UsageError
 from lossrun.records import history
+from lossrun.records.sweep_directory import create
 from lossrun.report.layout.rows import rows_to_csv
+from lossrun.sweeping.plan import plan_sweep
 from tests.conftest import write_run
 
 CONFIG = {
@@ -165,6 +168,19 @@ def test_a_sweep_gives_its_final_runs_and_a_search_its_curves(tmp_path) -> None:
     assert "Leaderboard" in repr(sweep) == str(sweep)
     found = lossrun.find_lr(CONFIG, overrides="epochs=4", steps=9, jobs=1)
     assert f"suggestion: learning_rate {found.suggestion:g}" in repr(found) == str(found)
+
+
+def test_a_sweep_that_was_stopped_continues(tmp_path) -> None:
+    reading = from_mapping(CONFIG, tmp_path)
+    planned = plan_sweep(reading, ["loss=mse,mae"], tmp_path, tmp_path)
+    begun = create(tmp_path, planned.name, planned.config, planned.cells, planned.facts)
+    assert lossrun.load_sweep(begun.path).final == ()
+    found = lossrun.resume_sweep(begun.name, runs_dir=tmp_path, jobs=1)
+    assert len(found.final) == 2
+    assert lossrun.resume_sweep(found, jobs=1).records() == found.records()
+    for function in (lossrun.resume, lossrun.load, lossrun.evaluate, lossrun.verify):
+        with pytest.raises(UsageError, match=r"is a sweep: lossrun.load_sweep shows"):
+            function(begun.path)
 
 
 @pytest.mark.parametrize("jobs", [0, -1, 2.5, True, "many"])

@@ -7,7 +7,7 @@ from lossrun.api.given import ConfigLike, Overrides, RunLike
 from lossrun.api.models import evaluate, export, predict, verify
 from lossrun.api.results import Comparison, DatasetComparison, Run, RunHistory, Sweep
 from lossrun.api.runs import compare, load
-from lossrun.api.sweeping import find_lr, load_sweep, sweep
+from lossrun.api.sweeping import find_lr, load_sweep, resume_sweep, sweep
 from lossrun.api.training import resume, train
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "load_sweep",
     "predict",
     "resume",
+    "resume_sweep",
     "sweep",
     "train",
     "verify",

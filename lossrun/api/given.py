@@ -10,6 +10,7 @@ from lossrun.data import default_data_dir
 from lossrun.errors import UsageError
 from lossrun.files import named_path
 from lossrun.records.finding.runs import find
+from lossrun.records.finding.sweeps import named_sweep
 from lossrun.records.recorded import RecordedRun
 
 ConfigLike: TypeAlias = str | PathLike[str] | Mapping[str, Any]
@@ -42,6 +43,11 @@ def changes_of(overrides: Overrides) -> list[Override]:
 def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
     if isinstance(run, RecordedRun):
         return run.path
+    if (sweep := named_sweep(words_of(run), expanded(runs_dir))) is not None:
+        raise UsageError(
+            f"{run} is a sweep: lossrun.load_sweep shows what it has found, lossrun.resume_sweep continues it, and its "
+            f"runs are the folders in {sweep}"
+        )
     return find(words_of(run), expanded(runs_dir))
 
 

@@ -1,11 +1,17 @@
 """Train many runs from Python, and search for a learning rate."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded, jobs_of, words_of
+from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded, jobs_of, optional, words_of
 from lossrun.api.results import FoundRate, Sweep, with_methods
 from lossrun.records.sweep_directory import SweepDirectory
+
+if TYPE_CHECKING:
+    from lossrun.sweeping.ray_cluster import Cluster
 
 
 def sweep(
@@ -43,7 +49,6 @@ def sweep(
     from lossrun.sweeping.course import run_sweep
     from lossrun.sweeping.plan import plan_sweep
     from lossrun.sweeping.pool import prepare_workers
-    from lossrun.sweeping.ray_cluster import connect
 
     processes = jobs_of(jobs)
     reading = config_of(config, overrides)
@@ -52,14 +57,63 @@ def sweep(
     planned = plan_sweep(
         reading, options, expanded(runs_dir), data_folder(data_dir), meanwhile=begin, elsewhere=ray is not None
     )
-    cluster = None if ray is None else connect(ray, cpus, gpus)
-    try:
+    with _workers(ray, cpus, gpus) as cluster:
         made = create(expanded(runs_dir), planned.name, planned.config, planned.cells, planned.facts)
         run_sweep(made, data_dir=data_folder(data_dir), jobs=processes, cluster=cluster)
-    finally:
-        if cluster is not None:
-            cluster.leave()
     return load_sweep(made.path)
+
+
+def resume_sweep(
+    sweep: Sweep | str | PathLike[str],
+    *,
+    runs_dir: str | PathLike[str] = "runs",
+    data_dir: str | PathLike[str] | None = None,
+    jobs: int | None = None,
+    ray: str | None = None,
+    cpus: float = 1,
+    gpus: float = 0,
+) -> Sweep:
+    """Run the cells of a sweep that are not finished, from their last saved states, and return what was found.
+
+    Args:
+        sweep: A sweep, its directory, its name in `runs_dir` or the beginning of it, or "last".
+        runs_dir: The folder of the runs, for a name.
+        data_dir: The folder of the datasets; by default the one that the sweep was started with.
+        jobs, ray, cpus, gpus: As in `sweep`.
+
+    Raises:
+        LossrunError: One of its kinds; LockedError if another process runs the sweep.
+    """
+    from lossrun.sweeping.course import run_sweep
+    from lossrun.sweeping.pool import prepare_workers
+
+    processes, path = jobs_of(jobs), _path_of(sweep, runs_dir)
+    if ray is None:
+        prepare_workers()
+    with _workers(ray, cpus, gpus) as cluster:
+        run_sweep(SweepDirectory(path), data_dir=optional(data_dir), jobs=processes, cluster=cluster)
+    return load_sweep(path)
+
+
+@contextmanager
+def _workers(ray: str | None, cpus: float, gpus: float) -> "Iterator[Cluster | None]":
+    """Connect to a Ray cluster for the block; yield None for processes of this machine."""
+    from lossrun.sweeping.ray_cluster import connect
+
+    if ray is None:
+        yield None
+        return
+    cluster = connect(ray, cpus, gpus)
+    try:
+        yield cluster
+    finally:
+        cluster.leave()
+
+
+def _path_of(sweep: Sweep | str | PathLike[str], runs_dir: str | PathLike[str]) -> Path:
+    from lossrun.records.finding.sweeps import find_sweep
+
+    return sweep.path if isinstance(sweep, Sweep) else find_sweep(words_of(sweep), expanded(runs_dir))
 
 
 def find_lr(
@@ -93,17 +147,16 @@ def find_lr(
     )
 
 
-def load_sweep(path: str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
+def load_sweep(path: Sweep | str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
     """Return what a sweep has found so far.
 
     Args:
-        path: Its directory, its name in `runs_dir` or the beginning of it, or "last".
+        path: A sweep, its directory, its name in `runs_dir` or the beginning of it, or "last".
 
     Raises:
         RunError: If there is no such sweep, or its files are damaged.
     """
     from lossrun.analysis.sweeps.result import result_of
-    from lossrun.records.finding.sweeps import find_sweep
 
-    found = find_sweep(words_of(path), expanded(runs_dir))
+    found = _path_of(path, runs_dir)
     return with_methods(Sweep, result_of(SweepDirectory(found)), path=found)
