@@ -59,7 +59,7 @@ def print_cost(console: Console, cost: Cost) -> None:
     """Print how long a sweep takes and how much it writes, roughly."""
     cores = f"{cost.jobs} worker{'s' if cost.jobs > 1 else ''}"
     time, size = format_seconds(cost.seconds), format_size(cost.size)
-    print_line(console, f"roughly {time} on {cores} and {size} on disk; less where cells train together")
+    print_line(console, f"roughly {time} on {cores} and {size} on disk")
 
 
 def _seeds(seeds: Sequence[int]) -> str:

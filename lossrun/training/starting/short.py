@@ -13,7 +13,7 @@ from lossrun.plugins.calling import own_code_told
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.isolation import isolated
 from lossrun.training.short_training import train_briefly
-from lossrun.training.starting.prepare import prepare, prepare_stack
+from lossrun.training.starting.prepare import prepare_stack
 from lossrun.training.starting.start import session_of
 
 LOOKS: Final = 5  # how often a short training is scored at least
@@ -66,9 +66,14 @@ def best_scores(experiments: Sequence[Experiment], steps: int, metric: str) -> l
 
 @own_code_told("in a short training")
 @isolated()
-def epoch_seconds(experiment: Experiment, at_most: float = 0.5) -> float:
-    """Return about how long an epoch takes, with its validation, from the steps of about `at_most` seconds."""
-    session = session_of(prepare(experiment), [RunDirectory(Path())], [None])
+def epoch_seconds(experiments: Sequence[Experiment], at_most: float = 0.5) -> float:
+    """Return about how long an epoch of a stack takes, with its validation, from the steps of about `at_most` seconds.
+
+    Args:
+        experiments: They may be trained as one stack.
+    """
+    nowhere = [RunDirectory(Path()) for _ in experiments]
+    session = session_of(prepare_stack(experiments), nowhere, [None] * len(experiments))
     session.begin_epoch()
     batches = list(session.remaining_batches())
     for start, stop in batches[:3]:  # the first steps are recorded, and take longer
