@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parent.parent
-_NOT_COPIED: Final = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "runs", "build", "dist")
+_NOT_COPIED: Final = shutil.ignore_patterns(".*", "*.egg-info", "runs", "build", "dist")
 _FENCE: Final = re.compile(r"^```(\w+)(?: (file|in|before)=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
