@@ -11,6 +11,7 @@ from lossrun.records.files import durable
 from lossrun.records.removal import HIDDEN, Removable, Removables, is_ours, removable, state_files
 from lossrun.records.run_directory import RunDirectory, all_runs
 from lossrun.records.status import status
+from lossrun.records.sweep_directory import all_sweeps
 
 # Younger temporary files may be in use.
 _YOUNG: Final = timedelta(hours=1)
@@ -59,9 +60,11 @@ def superfluous(
             continue
         if files:
             found.append(removable(run, files, ", ".join(why)))
+    folders = [runs_dir, *all_sweeps(runs_dir)] if runs_dir.is_dir() else []
     found += [
         removable(path, (), "leftover temporary directory")
-        for path in (sorted(runs_dir.iterdir()) if runs_dir.is_dir() else ())
+        for folder in folders
+        for path in sorted(folder.iterdir())
         if HIDDEN.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
         if path.stat().st_mtime <= long_ago
     ]

@@ -22,9 +22,11 @@ from lossrun.records.status import Status, status
 from lossrun.records.sweep_directory import is_sweep
 from lossrun.shell import join
 
-# A directory that was being built, or removed, when its process was killed: of a run, or of a sweep in shards.
+# A directory that was being built, or removed, when its process was killed: of a run, of a cell of a sweep, or of a
+# sweep in shards.
 HIDDEN: Final = re.compile(
-    rf"\.(?:\d{{8}}-\d{{6}}-.+|.+-[0-9a-f]{{8}})\.[0-9a-f]{{8}}{re.escape(durable.TEMPORARY_SUFFIX)}"
+    rf"\.(?:\d{{8}}-\d{{6}}-.+|(?:tune|final)-\d{{4,}}(?:-.+)?|.+-[0-9a-f]{{8}})"
+    rf"\.[0-9a-f]{{8}}{re.escape(durable.TEMPORARY_SUFFIX)}"
 )
 
 

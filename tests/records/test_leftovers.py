@@ -132,6 +132,23 @@ def test_leavings_of_killed_writes_go_but_not_young_ones_nor_what_only_looks_lik
     assert run.path.is_dir()
 
 
+def test_cells_that_a_killed_sweep_was_building_go(tmp_path):
+    sweep = tmp_path / "runs" / "20261121-014500-s"
+    hidden = [
+        sweep / f".{cell}.0123abcd.tmp" for cell in ("final-0002", "tune-0016-huber-sgd-0.000464", "tune-0017-1e-05")
+    ]
+    for folder in (*hidden, sweep / "tune-0001-mse", sweep / ".tune-1.tmp"):
+        folder.mkdir(parents=True)
+    for name in ("sweep.yaml", "plan.jsonl"):
+        (sweep / name).touch()
+    assert superfluous(tmp_path / "runs").found == ()
+    found = superfluous(tmp_path / "runs", now=LATER).found
+    assert [one.path for one in found] == hidden
+    for one in found:
+        remove(one)
+    assert sorted(path.name for path in sweep.iterdir() if path.is_dir()) == [".tune-1.tmp", "tune-0001-mse"]
+
+
 def test_older_than_counts_from_the_last_event(make, tmp_path):
     make()
     now = datetime.now(UTC)
