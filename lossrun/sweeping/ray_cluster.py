@@ -61,7 +61,7 @@ def connect(address: str, cpus: float = 1, gpus: float = 0) -> Cluster:
     Raises UsageError if Ray is not installed, if no cluster answers, if the cluster has another version of Ray or
     Python, and for more than any of its nodes has.
     """
-    if not (cpus > 0 and gpus >= 0):
+    if cpus <= 0 or gpus < 0:
         raise UsageError(f"cpus={cpus:g}, gpus={gpus:g}: expected CPUs above 0 and GPUs of at least 0 for each task")
     if gpus > 1 and gpus % 1:
         raise UsageError(f"--gpus {gpus:g}: Ray gives a task a part of one GPU, or whole ones")
