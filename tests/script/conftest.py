@@ -1,9 +1,10 @@
 """Scripts as modules, and what lossrun itself does with the same config, step by step."""
 
+import gzip
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from lossrun.config import from_mapping, read
+from lossrun.data.sources import images
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.script import script_input, write
 from lossrun.training.session import Session
@@ -29,6 +31,9 @@ MULTICLASS = {"name": "synthetic_classification", "kind": "blobs", "samples": 40
 MULTILABEL = {"name": "synthetic_classification", "kind": "multilabel", "samples": 40, "classes": 3, "features": 4}
 DATASETS = {"regression": REGRESSION, "binary": BINARY, "multiclass": MULTICLASS, "multilabel": MULTILABEL}
 
+# The shipped configs take 5,000 of the images to validate.
+TRAIN_IMAGES, TEST_IMAGES = 6000, 500
+
 TINY: dict[str, Any] = {
     "dataset": REGRESSION,
     "model": {"name": "mlp", "hidden": [6], "activation": "tanh"},
@@ -38,6 +43,30 @@ TINY: dict[str, Any] = {
     "epochs": 2,
     "batch_size": 8,
 }
+
+
+@pytest.fixture(scope="session")
+def few_images(mnist_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first images of MNIST, in a folder like that of all: to load and to compare all takes seconds."""
+    folder = tmp_path_factory.mktemp("few")
+    (folder / "mnist").mkdir()
+    for names, count in ((images.TRAIN, TRAIN_IMAGES), (images.TEST, TEST_IMAGES)):
+        for name, size in zip(names, (28 * 28, 1), strict=True):
+            path = mnist_dir / "mnist" / name
+            with gzip.open(path) if path.is_file() else path.with_suffix("").open("rb") as file:
+                header = bytearray(file.read(16 if size > 1 else 8))
+                header[4:8] = count.to_bytes(4, "big")
+                # The digest of a file that is not packed is not checked.
+                (folder / "mnist" / path.stem).write_bytes(bytes(header) + file.read(count * size))
+    return folder
+
+
+@pytest.fixture
+def few_mnist(few_images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data folder with these images; a set of images has as many of them as it declares."""
+    few = replace(images.IMAGE_SETS["mnist"], count=TRAIN_IMAGES, test_count=TEST_IMAGES)
+    monkeypatch.setitem(images.IMAGE_SETS, "mnist", few)
+    return few_images
 
 
 @dataclass(frozen=True)

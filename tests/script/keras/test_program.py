@@ -43,10 +43,10 @@ def agree(pair: Any, most: int = 5) -> None:
 
 
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda path: path.stem)
-def test_the_keras_script_of_a_shipped_config_has_the_same_losses(pair: Make, config: Path, mnist_dir: Path) -> None:
+def test_the_keras_script_of_a_shipped_config_has_the_same_losses(pair: Make, config: Path, few_mnist: Path) -> None:
     # Dropout is drawn by each framework for itself.
     dropout = ["model.dropout=0"] if config.stem in ("mnist-lenet", "multilabel") else []
-    made = pair("keras", "epochs=4", *dropout, config=config, data_dir=mnist_dir)
+    made = pair("keras", "epochs=4", *dropout, config=config, data_dir=few_mnist)
     assert_same_data(made, "keras")
     agree(made, most=4)
 

@@ -26,8 +26,8 @@ def agree(pair: Any, most: int = 8) -> None:
 
 
 @pytest.mark.parametrize("config", SHIPPED, ids=lambda path: path.stem)
-def test_the_script_of_a_shipped_config_has_the_same_losses(pair: Make, config: Path, mnist_dir: Path) -> None:
-    made = pair("pytorch", "epochs=4", config=config, data_dir=mnist_dir)
+def test_the_script_of_a_shipped_config_has_the_same_losses(pair: Make, config: Path, few_mnist: Path) -> None:
+    made = pair("pytorch", "epochs=4", config=config, data_dir=few_mnist)
     assert_same_data(made, "pytorch")
     agree(made, most=6 if "mnist" not in config.stem else 4)
 
