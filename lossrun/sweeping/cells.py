@@ -151,10 +151,13 @@ def refuse_if_all_fail(experiments: Sequence[Experiment]) -> None:
         config = experiment.config
         if not only_torch_tells(config, experiment.facts, experiment.data.values()):
             return
+        from lossrun.training.build import workplace
         from lossrun.training.starting.prepare import prepare
 
         try:
-            prepare(replace(experiment, config=replace(config, seeds=config.seeds[:1])))
+            # A GPU stays free for the workers: some clusters let only one process use it.
+            if workplace(config, experiment.reading.directory).device.type == "cpu":
+                prepare(replace(experiment, config=replace(config, seeds=config.seeds[:1])))
         except UsageError as error:
             problems.update(dict.fromkeys(error.problems))
         else:
