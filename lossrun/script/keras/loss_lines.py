@@ -234,7 +234,8 @@ def generalized_cross_entropy(o: Options) -> list[str]:
     if o.form == "probabilities":
         line, curve = f"1 - p * 1e-7 ** ({q} - 1)", f"1 - ops.maximum(p, 1e-7) ** {q}"  # the slope of p**q has no bound
         summed = "p = ops.sum(rows * outputs, axis=-1)"
-        return [*_rows(o), summed, f"losses = ops.where(p < 1e-7, {line}, {curve}) / {q}"]
+        losses = f"losses = ops.where(p < 1e-7, line, curve) / {q}"
+        return [*_rows(o), summed, f"line = {line}", f"curve = {curve}", losses]
     return [*_right(o), "p = ops.exp(log_p)", f"losses = (1 - p**{q}) / {q}"]
 
 

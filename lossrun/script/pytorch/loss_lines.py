@@ -216,7 +216,8 @@ def generalized_cross_entropy(o: Options) -> list[str]:
     q = number(o["q"])
     if o.form == "probabilities":
         line, curve = f"1 - p * 1e-7 ** ({q} - 1)", f"1 - p.clamp(min=1e-7) ** {q}"  # the slope of p**q has no bound
-        return [f"p = {_right('outputs')}", f"losses = torch.where(p < 1e-7, {line}, {curve}) / {q}"]
+        losses = f"losses = torch.where(p < 1e-7, line, curve) / {q}"
+        return [f"p = {_right('outputs')}", f"line = {line}", f"curve = {curve}", losses]
     return [*_log_p(o), f"p = {_right()}.exp()", f"losses = (1 - p**{q}) / {q}"]
 
 
