@@ -16,7 +16,7 @@ from lossrun.records.files.json_lines import collector_paused
 from lossrun.records.files.rows import Row
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.status import Status
-from lossrun.records.summary import summed_up
+from lossrun.records.summary import load_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def listing(paths: Sequence[Path], now: datetime | None = None) -> Listing:
     with collector_paused():
         for path in paths:
             try:
-                run = summed_up(path)
+                run = load_summary(path)
                 problems += [f"{run.name}: {edit}" for edit in run.edited]
                 if lost := readings.lost_history(run):
                     problems.append(f"{run.name} {lost}")

@@ -76,11 +76,11 @@ def _sweep_meant(spec: str, runs_dir: Path) -> Path | None:
     """Return the sweep that the argument means if it means no run. `last` is the newest run where a run is needed."""
     from lossrun.errors import RunError
     from lossrun.records.finding.runs import find, is_pattern, steps_back
-    from lossrun.records.finding.sweeps import beginning_with, named_sweep
+    from lossrun.records.finding.sweeps import named_sweep, sweeps_beginning_with
 
     if (path := named_sweep(spec, runs_dir)) is not None:
         return path
-    if steps_back(spec) is not None or is_pattern(spec) or not (begun := beginning_with(spec, runs_dir)):
+    if steps_back(spec) is not None or is_pattern(spec) or not (begun := sweeps_beginning_with(spec, runs_dir)):
         return None
     try:
         find(spec, runs_dir)

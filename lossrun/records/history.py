@@ -15,7 +15,7 @@ from lossrun.files import open_regular
 from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
 from lossrun.records.files.contents import content_if_there, length_of
-from lossrun.records.files.digests import Beginning, Marked, PrefixDigest, with_unix_lines
+from lossrun.records.files.digests import DigestsAt, GrowingDigest, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
 
 _END: Final = 1 << 16  # bytes at the end of the file with the last row
@@ -31,7 +31,7 @@ class History:
 
     rows: Rows = field(default_factory=Rows)
     torn: bool = False
-    content: Marked = field(default_factory=lambda: Marked(()), repr=False, compare=False)
+    content: DigestsAt = field(default_factory=lambda: DigestsAt(()), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.rows, Rows):
@@ -58,7 +58,7 @@ class Written:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._content = Beginning()
+        self._content = GrowingDigest()
         self._content.add(content_if_there(path))
 
     @property
@@ -97,7 +97,7 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
     Raises:
         RunError: For a damaged line before the last, with its number.
     """
-    rows, content = Rows(), Marked(marks)
+    rows, content = Rows(), DigestsAt(marks)
     torn = json_lines.read_plain(path, rows.extend, content.add)
     for name in ("seed", "epoch", "step"):
         if sum(map(len, rows.places(name))) < len(rows):
@@ -122,7 +122,7 @@ def last_epoch(path: Path) -> int:
 
 def mark_after(path: Path, epoch: int) -> PrefixDigest:
     """Return the mark of the file as it was after an epoch, before the rows of later ones."""
-    content = Beginning()
+    content = GrowingDigest()
     for line in content_if_there(path).splitlines(keepends=True):
         if strict_json.loads(line)["epoch"] > epoch:
             break

@@ -18,7 +18,7 @@ from typing import Any, Final
 from lossrun.errors import RunError
 from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
-from lossrun.records.files.digests import DAMAGED, DIGITS, Beginning, of_text, with_unix_lines
+from lossrun.records.files.digests import DAMAGED, DIGITS, GrowingDigest, of_text, with_unix_lines
 from lossrun.records.files.shapes import Shape
 
 # A ledger is read as a whole. Most events take less than 1 kB, and the last one about 1 kB for each seed.
@@ -41,7 +41,7 @@ def append_all(additions: Iterable[tuple[Path, Sequence[tuple[str, Mapping[str, 
 
 def lines(events: Iterable[tuple[str, Mapping[str, Any]]], before: bytes = b"") -> bytes:
     """Return the lines of events, each a name with its facts, that follow the content `before`."""
-    content, found = Beginning(), b""
+    content, found = GrowingDigest(), b""
     content.add(before)
     time = datetime.now(UTC).isoformat(timespec="seconds")
     for event, facts in events:
@@ -100,7 +100,7 @@ def check_digests(path: Path | str, lines: Iterable[bytes]) -> None:
     Raises:
         RunError: For a line that is not what was written.
     """
-    before, sealed = Beginning(), False
+    before, sealed = GrowingDigest(), False
     for number, line in enumerate(lines, 1):
         body, seal = line[: -_SEAL_LENGTH - 1], line[-_SEAL_LENGTH - 1 : -1]
         digest = seal[len(_SEAL) - 4 : -2]

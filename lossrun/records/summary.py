@@ -11,7 +11,7 @@ from lossrun.errors import RunError
 from lossrun.files import LARGE, is_there, read_regular
 from lossrun.records import formats, ledger, recorded
 from lossrun.records.files import strict_json
-from lossrun.records.files.digests import Marked, PrefixDigest, of_text, with_unix_lines
+from lossrun.records.files.digests import DigestsAt, PrefixDigest, of_text, with_unix_lines
 from lossrun.records.files.rows import Rows
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
@@ -23,7 +23,7 @@ _NUMBERS: Final = frozenset({int, float})
 _UNEXPECTED = (OSError, RunError, ValueError, TypeError, LookupError, AttributeError)
 
 
-def summed_up(path: Path) -> RecordedRun:
+def load_summary(path: Path) -> RecordedRun:
     """Read the run as `recorded.load` does, but only some rows of the history of a finished run.
 
     These are the rows of the best epochs and the last row, which is all that a listing needs. All digests are checked.
@@ -86,7 +86,7 @@ def _rows_of(content: bytes, epochs: set[int], mark: PrefixDigest) -> Rows | Non
     None if a row is not where it should be, or the content is not what was written.
     """
     content = with_unix_lines(content)
-    marked = Marked([mark])
+    marked = DigestsAt([mark])
     marked.add(content)
     if not content.endswith(b"\n") or not marked.agrees_with(mark) or marked.goes_on:
         return None
@@ -101,7 +101,7 @@ def _rows_of(content: bytes, epochs: set[int], mark: PrefixDigest) -> Rows | Non
             lines.append(content[at:end])
             at = end
     rows = sorted(map(strict_json.loads_plain, dict.fromkeys(lines)), key=itemgetter("epoch"))
-    return Rows.of_few(rows) if all(map(_is_plain, rows)) else None
+    return Rows.from_dicts(rows) if all(map(_is_plain, rows)) else None
 
 
 def _is_plain(row: dict[str, Any]) -> bool:

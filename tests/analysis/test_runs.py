@@ -55,7 +55,7 @@ def test_of_a_long_history_the_listing_says_the_same_from_few_rows(make_run, mon
     mark = history.Written(run.path / "history.jsonl").mark.facts()
     ledger.append(run.path / "ledger.jsonl", "finished", epoch=40, seeds=best, history=mark)
     with monkeypatch.context() as thorough:
-        thorough.setattr(runs, "summed_up", recorded.load)
+        thorough.setattr(runs, "load_summary", recorded.load)
         (whole,) = runs.listing([run.path], NOW).rows
     monkeypatch.setattr(history, "read", None)  # to read all of it would fail
     (short,) = runs.listing([run.path], NOW).rows
@@ -84,7 +84,7 @@ def test_where_few_rows_will_not_do_the_long_history_is_read(make_run, monkeypat
     for event, facts in events:
         ledger.append(run.path / "ledger.jsonl", event, **facts)
     found = runs.listing([run.path], NOW)
-    monkeypatch.setattr(runs, "summed_up", recorded.load)
+    monkeypatch.setattr(runs, "load_summary", recorded.load)
     assert found == runs.listing([run.path], NOW)
 
 

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any, Final
 
 from lossrun.records import ledger
-from lossrun.records.files.digests import Beginning, of_text
+from lossrun.records.files.digests import GrowingDigest, of_text
 from lossrun.records.run_directory import RunDirectory, all_runs
 from tests.bench.child import ask
 from tests.bench.startup import LOSSRUN, timed
@@ -89,7 +89,7 @@ def _lengthen(run: RunDirectory, epochs: int) -> None:
     run.config_path.write_text(after)
     template = json.loads(run.history_path.read_text().splitlines()[0])
     _write(run.history_path, epochs, range(SEEDS), template)
-    content = Beginning()
+    content = GrowingDigest()
     content.add(run.history_path.read_bytes())
     own = {"config": first["config"] | {"epochs": epochs}, "config_digest": of_text(after.encode()), "epochs": epochs}
     finished = {**last, "epoch": epochs, "step": 32 * epochs, "history": asdict(content.mark())}

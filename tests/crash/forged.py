@@ -12,7 +12,7 @@ from typing import Any
 
 from lossrun.records import ledger
 from lossrun.records.files import strict_json
-from lossrun.records.files.digests import Beginning
+from lossrun.records.files.digests import GrowingDigest
 from tests.crash.in_process import problem_of, run
 from tests.crash.other_files import CONFIG, restore
 from tests.crash.outcomes import Outcome, share_of
@@ -75,7 +75,7 @@ def mutants(events: list[Any], rows: list[Any]) -> Iterator[tuple[str, list[Any]
 
 def write(run_path: Path, events: list[Any], rows: list[Any], mark: Any) -> None:
     """Write a run's small files so that all digests are right; `mark`: the history's before."""
-    content = Beginning()
+    content = GrowingDigest()
     for row in rows:
         content.add(json.dumps(row).encode() + b"\n")
     (run_path / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -109,7 +109,7 @@ class Trainings:
             name=cell.directory,
             config=config,
             environment=_environment(config),
-            history=History(Rows.of_few(rows)),
+            history=History(Rows.from_dicts(rows)),
             ledger=({"event": "finished", "epoch": epochs, "seeds": ends, "seconds": 1.0},),
             status="finished",
             warnings=(),

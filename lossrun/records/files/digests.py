@@ -36,7 +36,7 @@ class PrefixDigest:
         return {"length": self.length, "digest": self.digest}
 
 
-class Beginning:
+class GrowingDigest:
     """The digest of a file that grows: `add` what is appended.
 
     It uses BLAKE2b, because histories can have hundreds of MB.
@@ -66,7 +66,7 @@ class Beginning:
         return PrefixDigest(self.length, self.digest())
 
 
-class Marked:
+class DigestsAt:
     """Computes the digest at each of several lengths, from content that is added in pieces.
 
     Attributes:
@@ -75,7 +75,7 @@ class Marked:
 
     def __init__(self, marks: Iterable[PrefixDigest]) -> None:
         self._waiting = sorted({mark.length for mark in marks}, reverse=True)
-        self._beginning = Beginning()
+        self._beginning = GrowingDigest()
         self._found: dict[int, str] = {}
         self.goes_on = False
         self._reached()

@@ -81,7 +81,7 @@ class Rows(Sequence[Row]):
         self.extend(list(rows))
 
     @classmethod
-    def of_few(cls, rows: Sequence[Row]) -> "Rows":
+    def from_dicts(cls, rows: Sequence[Row]) -> "Rows":
         """Return a few rows, which are kept as dicts because columns would take longer."""
         found = cls()
         found._blocks, found._length = [_Mixed(rows, 0)], len(rows)

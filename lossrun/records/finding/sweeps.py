@@ -23,7 +23,7 @@ def find_run_or_sweep(spec: str, runs_dir: Path) -> Path:
         return sweep
     if (back := steps_back(spec)) is not None:
         return recent(back, sorted([*all_runs(runs_dir), *all_sweeps(runs_dir)], key=age), runs_dir)
-    begun = beginning_with(spec, runs_dir)
+    begun = sweeps_beginning_with(spec, runs_dir)
     try:
         run = find(spec, runs_dir)
     except RunError:
@@ -54,7 +54,7 @@ def find_sweep(spec: str, runs_dir: Path) -> Path:
     back, sweeps = steps_back(spec), all_sweeps(runs_dir)
     if back is not None and back < len(sweeps):
         return sweeps[-1 - back]
-    begun = beginning_with(spec, runs_dir)
+    begun = sweeps_beginning_with(spec, runs_dir)
     if len(begun) > 1:
         raise _several(spec, begun)
     if not begun:
@@ -63,7 +63,7 @@ def find_sweep(spec: str, runs_dir: Path) -> Path:
     return begun[0]
 
 
-def beginning_with(spec: str, runs_dir: Path) -> list[Path]:
+def sweeps_beginning_with(spec: str, runs_dir: Path) -> list[Path]:
     """Return the sweeps whose name, with or without the time, begins with `spec`; of one name the newest."""
     found = [path for path in all_sweeps(runs_dir) if path.name.startswith(spec)]
     bare = {bare_name(path): path for path in all_sweeps(runs_dir) if bare_name(path).startswith(spec)}

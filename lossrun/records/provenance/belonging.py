@@ -11,7 +11,7 @@ from typing import Any
 from lossrun.records import ledger
 from lossrun.records.files import config_file
 from lossrun.records.files.contents import content_if_there
-from lossrun.records.files.digests import Marked, PrefixDigest, with_unix_lines
+from lossrun.records.files.digests import DigestsAt, PrefixDigest, with_unix_lines
 from lossrun.records.files.edits import digest
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
@@ -45,7 +45,7 @@ class Belonging:
             return "saved with another config: config.yaml was edited, or the checkpoint was copied here"
         mark = PrefixDigest.found_in(checkpoint.get("history"))
         if mark is not None and mark.length:
-            content = Marked([mark])
+            content = DigestsAt([mark])
             content.add(with_unix_lines(content_if_there(self.history_path)))
             if content.agrees_with(mark) is False:
                 return "history.jsonl has changed since this checkpoint was saved"

@@ -23,7 +23,7 @@ def find(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool = Fals
     Raises:
         DataError: If they are not found, with the problem at the likeliest place.
     """
-    if problem := whereabouts.where_data_are_not(run, data_dir):
+    if problem := whereabouts.missing_data_message(run, data_dir):
         raise DataError(problem)
     folder = data_dir or whereabouts.data_folder(run, default_data_dir())
     recorded = whereabouts.environment(run)["data"]

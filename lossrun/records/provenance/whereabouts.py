@@ -149,7 +149,7 @@ def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool
     return places or [code]
 
 
-def where_data_are_not(run: RecordedRun, data_dir: Path | None = None) -> str:
+def missing_data_message(run: RecordedRun, data_dir: Path | None = None) -> str:
     """Say where the dataset's file was searched, if it was not found; "" if it was found."""
     named = _file_of(run.config["dataset"])
     if named is None or any(_files(run, named, data_dir)):

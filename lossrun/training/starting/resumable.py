@@ -99,7 +99,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
     after = _with_data_found(recorded_run, place, with_directions)
     changes = differences(before.config.to_mapping(), after.config.to_mapping())
     if "dataset.path" not in changes and (changes or not finished):
-        problem = whereabouts.where_data_are_not(recorded_run, data_dir)
+        problem = whereabouts.missing_data_message(recorded_run, data_dir)
         if problem:
             raise DataError(problem)
     for key in changes:
