@@ -16,9 +16,9 @@ from lossrun.health.alternatives import (
     BETTER,
     LEARNED,
     MUCH_BETTER,
+    extend_cure,
     further,
     larger_model,
-    long_enough,
     of_loss,
     smaller_rate,
 )
@@ -65,14 +65,14 @@ def _advice(
     if name in _LATE:
         return Advice("", _end_earlier(name, known, since))
     if name in _MISTAKES and not known.lint:
-        return long_enough(Advice("", (*_MISTAKES[name](known), *_far_targets(known))), known)
+        return extend_cure(Advice("", (*_MISTAKES[name](known), *_far_targets(known))), known)
     diverged = name in _DIVERGED
     # Rates are better tried than guessed.
     if any(not setting.startswith(RATE) for cure in known.lint.values() for setting in cure):
         settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
         reason = f"the linter said why before the run began: {', '.join(known.lint)}"
         cure = last_of_each_key([*settings, *_far_targets(known)])
-        return long_enough(Advice(reason, cure), known, diverged=diverged)
+        return extend_cure(Advice(reason, cure), known, diverged=diverged)
     if found := _by_schedule(known, row, diverged=diverged):
         return found
     if not diverged and (found := without_schedule(known, MUCH_BETTER * known.share(row["train_loss"]))):
@@ -81,19 +81,19 @@ def _advice(
     if diverged:
         found = found or smaller_rate(known)
         by_rate = found is None or any(setting.startswith(RATE) for setting in found.cure)
-        return found if found is None or by_rate else long_enough(found, known, diverged=True)
+        return found if found is None or by_rate else extend_cure(found, known, diverged=True)
     if name == "too_small":
         return larger_model(known, row["train_loss"])
     if name == "oscillation":
         return smaller_rate(known)
     if name == "one_answer" and (rare := _of_rare_classes(known)):
-        return long_enough(rare, known)
+        return extend_cure(rare, known)
     if name == "dead_units" and found:
         if _gets_away(found, known, row["train_loss"]):
             return found
         found = None
     found = found or _of_loss(known) or _of_targets(known)
-    return long_enough(found, known) if found else further(name, known, row["train_loss"])
+    return extend_cure(found, known) if found else further(name, known, row["train_loss"])
 
 
 def _gets_away(advice: Advice, known: Circumstances, loss: float) -> bool:

@@ -80,7 +80,7 @@ def _scaled(known: Circumstances, rates: Sequence[float]) -> list[tuple[Settings
     ]
 
 
-def long_enough(advice: Advice, known: Circumstances, *, diverged: bool = False) -> Advice:
+def extend_cure(advice: Advice, known: Circumstances, *, diverged: bool = False) -> Advice:
     """Extend a cure until it beats a constant: with another learning rate, model or loss, or more epochs.
 
     `diverged`: whether the run diverged; then it is enough that the loss falls.
@@ -176,7 +176,7 @@ def _given_time(known: Circumstances) -> Advice | None:
     return None
 
 
-def more_was_possible(known: Circumstances, loss: float) -> bool:
+def larger_steps_do_better(known: Circumstances, loss: float) -> bool:
     """Return whether larger steps got far below the final loss of the run in a short trial.
 
     They are tried together with the linter's advice.

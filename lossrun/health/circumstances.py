@@ -35,7 +35,7 @@ class TryOut(Protocol):
         """Try each for at most `steps` steps. `held_out`: count the loss on validation data where it is higher."""
 
 
-def nothing_tried(
+def try_nothing(
     several: Sequence[Settings],  # noqa: ARG001
     steps: int = BRIEFLY,  # noqa: ARG001
     *,
@@ -59,7 +59,7 @@ class Circumstances:
     facts: DataFacts
     lint: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     constant: float = inf
-    try_out: TryOut = nothing_tried
+    try_out: TryOut = try_nothing
 
     @property
     def steps_per_epoch(self) -> int:

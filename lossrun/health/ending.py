@@ -45,7 +45,7 @@ def how_it_ended(
     if poor and loss > (1 + NEAR) * constant and look.loss() > constant:
         return "above_constant", constant
     classes = look.spec.task != "regression"
-    if classes and poor and loss > LITTLE * constant and look.one_answer_scores_as_well():
+    if classes and poor and loss > LITTLE * constant and look.constant_answer_scores_as_well():
         return "one_answer", constant
     # In the first epochs every loss falls fast.
     if (

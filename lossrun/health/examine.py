@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.health.advice import advise
-from lossrun.health.alternatives import MUCH_BETTER, larger_model, more_was_possible
+from lossrun.health.alternatives import MUCH_BETTER, larger_model, larger_steps_do_better
 from lossrun.health.circumstances import GOOD_WAY, Circumstances, bounded_steps
 from lossrun.health.early_fall import without_schedule
 from lossrun.health.ending import LITTLE, POOR, how_it_ended
@@ -147,7 +147,7 @@ def _suspected(seen: SeedEpoch, health: Health, look: OutputChecks) -> str:
     constant = seen.floors.constant if seen.floors else nan
     # A loss below that of the best constant proves that the outputs depend on the inputs.
     beaten = seen.recent_loss < constant - NEAR * abs(constant)
-    if not beaten and not _bad_by_design(seen.floors) and look.outputs_are_alike() and look.nothing_reaches_inputs():
+    if not beaten and not _bad_by_design(seen.floors) and look.outputs_are_constant() and look.first_gradient_is_zero():
         return "dead"
     return "exploded" if _exploded(seen.recent_loss, health, seen.floors) else ""
 
@@ -199,7 +199,7 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
         if without_schedule(seen.known, MUCH_BETTER * seen.known.share(seen.row["train_loss"])):
             return "unfinished", seen.floors.constant
         little = seen.row["train_loss"] > HARDLY * seen.floors.constant and seen.window.is_full(tuple(health.losses))
-        if little and more_was_possible(seen.known, seen.row["train_loss"]):
+        if little and larger_steps_do_better(seen.known, seen.row["train_loss"]):
             return "unfinished", seen.floors.constant
         if larger_model(seen.known, seen.row["train_loss"]):
             return "too_small", seen.floors.constant

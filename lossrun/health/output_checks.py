@@ -64,7 +64,7 @@ class OutputChecks:
     spec: OutputSpec
     stack: StackOutputs | None = None
 
-    def outputs_are_alike(self) -> bool:
+    def outputs_are_constant(self) -> bool:
         """Return whether the model gives the same output for every sample, up to rounding."""
         # A few different outputs decide this at a fraction of the cost. A stack computes all of its seeds at once.
         if self.stack is None and not _alike(self._outputs(FEW)):
@@ -74,7 +74,7 @@ class OutputChecks:
             return False
         return _alike(self._outputs())
 
-    def nothing_reaches_inputs(self) -> bool:
+    def first_gradient_is_zero(self) -> bool:
         """Return whether the first matrix of the model has a gradient of exactly 0.
 
         A network that is merely slow to start has a tiny gradient instead, and optimizers that follow the sign of the
@@ -138,7 +138,7 @@ class OutputChecks:
         with torch.no_grad():
             return float(deepcopy(self.replica.objective)(self._outputs(), targets, weights))
 
-    def one_answer_scores_as_well(self) -> bool:
+    def constant_answer_scores_as_well(self) -> bool:
         """Return whether the decisions are right only as often as the same answer for every sample."""
         _, targets, _ = looked_at(self.replica)
         outputs = self._outputs()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from lossrun.config import Config
-from lossrun.health.circumstances import Circumstances, Settings, TryOut, nothing_tried
+from lossrun.health.circumstances import Circumstances, Settings, TryOut, try_nothing
 from lossrun.health.examine import SeedEpoch, is_finite
 from lossrun.health.floors import Floors, floors
 from lossrun.health.output_checks import StackOutputs
@@ -103,7 +103,7 @@ class KnownFloors:
 
         In a stack nothing is tried: many values of a sweep train badly, and the sweep itself tries others.
         """
-        return nothing_tried if session.stack is not None else SettingsTrial(session, replica, self.tried)
+        return try_nothing if session.stack is not None else SettingsTrial(session, replica, self.tried)
 
     def take_notes(self) -> list[str]:
         notes, self.notes = self.notes, []

@@ -119,7 +119,7 @@ def test_a_slow_start_from_tiny_weights_is_not_dead(laboratory, monkeypatch):
     config = {"dataset": blobs(3), "loss": "cross_entropy", "model": model, "learning_rate": 0.001}
     config |= {"batch_size": "full", "epochs": 40}
     with monkeypatch.context() as patch:
-        patch.setattr(OutputChecks, "outputs_are_alike", lambda self: False)
+        patch.setattr(OutputChecks, "outputs_are_constant", lambda self: False)
         session, _, _ = trained(laboratory, config)
         # Left alone, it learns: chance is a third.
         assert rows(session.run)[-1]["val_accuracy"] > 0.6
@@ -207,7 +207,7 @@ def test_a_collapse_onto_the_most_frequent_class_is_dead(laboratory):
     session, _, diverged = trained(
         laboratory, {"dataset": dataset, "loss": "mae", "model": "mlp", "learning_rate": 1.0}
     )
-    assert OutputChecks(session.replicas[0], session.output_spec).outputs_are_alike()
+    assert OutputChecks(session.replicas[0], session.output_spec).outputs_are_constant()
     assert diverged is not None
 
 

@@ -139,7 +139,7 @@ def shown(cell: str) -> str:
     return cell if len(cell) <= LONGEST else f"{cell[: LONGEST - 3]}..."
 
 
-def means_missing(word: str) -> bool:
+def looks_missing(word: str) -> bool:
     """Return whether a word can hardly be a category; None, missing and unknown can."""
     plain = word.lower()
     known = plain in MISSING and plain not in ("", "none")

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from lossrun.data.tables.cells import as_plain_number, means_missing, shown
+from lossrun.data.tables.cells import as_plain_number, looks_missing, shown
 from lossrun.data.tables.inputs import EXACT_IN_DOUBLE
 from lossrun.data.tables.table import Table
 
@@ -34,7 +34,7 @@ def input_notes(table: Table, names: Iterable[str]) -> Iterator[str]:
 def missing_words(table: Table, names: Iterable[str]) -> Iterator[str]:
     """Yield notes about words that mean a missing value almost everywhere, in columns of words."""
     for name in filter(table.is_words, names):
-        if found := [word for word in dict.fromkeys(table.words(name)) if means_missing(word)]:
+        if found := [word for word in dict.fromkeys(table.words(name)) if looks_missing(word)]:
             listed = ", ".join(f'"{word}"' for word in found)
             yield (
                 f"column {name}: {listed} {'is' if len(found) == 1 else 'are'} read as any other word; if missing "
