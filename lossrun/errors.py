@@ -158,7 +158,7 @@ def ran_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def memory_told(
+def memory_errors(
     doing: str, fix: str | Callable[[], str], kind: type[LossrunError] = OutOfMemoryError
 ) -> Iterator[None]:
     """Turn an error about too little memory in the block into one message.

@@ -14,10 +14,10 @@ from lossrun.config.source import ConfigSource
 from lossrun.data import Data, known_facts
 from lossrun.data.samples.splits import Resample
 from lossrun.data.samples.task import LossTasks
-from lossrun.errors import ConfigError, DataError, UsageError, memory_told
+from lossrun.errors import ConfigError, DataError, UsageError, memory_errors
 from lossrun.lint.check import LintWarning, check, check_splits
 from lossrun.lint.size import too_large
-from lossrun.plugins.calling import current_folder_kept
+from lossrun.plugins.calling import restores_current_folder
 from lossrun.plugins.loading import files_left_behind
 
 # A data error begins with a key of the config if that key is wrong: dataset.inputs[1][0].
@@ -72,7 +72,7 @@ class Experiment:
         return next(iter(self.data.values())).done if self.data else ()
 
 
-@current_folder_kept()
+@restores_current_folder()
 def load_experiment(
     reading: SourcedConfig, data_dir: Path, *, trains: bool = True, loaded: Experiment | None = None
 ) -> Experiment:
@@ -87,7 +87,7 @@ def load_experiment(
         ConfigError: If the config has a mistake.
     """
     try:
-        with memory_told("to read the data", "use fewer samples or fewer columns", DataError):
+        with memory_errors("to read the data", "use fewer samples or fewer columns", DataError):
             return _with_data(reading, data_dir, trains, loaded)
     except DataError as error:
         raise _placed(error, reading.source) from error

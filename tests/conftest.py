@@ -216,7 +216,7 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def heeded_signals() -> Iterator[None]:
+def default_signals() -> Iterator[None]:
     """Do not ignore signals that nohup or a shell's `&` ignores: the commands that the tests start would never stop."""
     ignored = [
         number

@@ -8,13 +8,13 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import safetensors.torch
 
-from lossrun.errors import RunError, UsageError, memory_told
+from lossrun.errors import RunError, UsageError, memory_errors
 from lossrun.files import is_there, read_regular
 from lossrun.inference import architecture
 from lossrun.inference.program import PredictionModule, exported, to_onnx, to_torch
 from lossrun.inference.tensorboard import write_history
 from lossrun.inference.trained import BEST, find_trained, first_of_several, model
-from lossrun.plugins.calling import own_code_told
+from lossrun.plugins.calling import own_code_errors
 from lossrun.records import recorded
 from lossrun.records.files import durable
 from lossrun.report.layout.rows import rows_to_csv
@@ -36,8 +36,8 @@ class Exported:
     notes: tuple[str, ...]
 
 
-@own_code_told("to export the run")
-@memory_told("to export the run", "close other programs, or use a machine with more memory")
+@own_code_errors("to export the run")
+@memory_errors("to export the run", "close other programs, or use a machine with more memory")
 @isolated()
 def export(
     path: Path,

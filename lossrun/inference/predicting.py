@@ -9,11 +9,11 @@ import numpy as np
 
 from lossrun.components.metrics import predictions
 from lossrun.data import Part
-from lossrun.errors import memory_told
+from lossrun.errors import memory_errors
 from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
 from lossrun.inference.trained import BEST, find_trained, first_of_several, forward, model
-from lossrun.plugins.calling import own_code_told
+from lossrun.plugins.calling import own_code_errors
 from lossrun.training import build
 from lossrun.training.process.isolation import isolated
 
@@ -54,8 +54,8 @@ class Predictions:
         return len(self.arrays["prediction"])
 
 
-@own_code_told("to predict")
-@memory_told("to predict", "close other programs, or use a machine with more memory")
+@own_code_errors("to predict")
+@memory_errors("to predict", "close other programs, or use a machine with more memory")
 @isolated()
 def predict(
     path: Path,

@@ -12,10 +12,10 @@ from lossrun.analysis.values.class_values import ClassValues, of_seeds
 from lossrun.analysis.values.constant_answers import constant_scores, no_better, sentence
 from lossrun.components.metrics import predictions
 from lossrun.data.samples.dataset import class_amounts
-from lossrun.errors import UsageError, memory_told
+from lossrun.errors import UsageError, memory_errors
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
-from lossrun.plugins.calling import own_code_told
+from lossrun.plugins.calling import own_code_errors
 from lossrun.steps.evaluate import OutputSpec, evaluate, weights_that_count
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
@@ -67,8 +67,8 @@ class Scores:
         return {**what, "epochs": epochs, "notes": list(self.notes), **by_class}
 
 
-@own_code_told("to evaluate the run")
-@memory_told("to evaluate the run", "close other programs, or use a machine with more memory")
+@own_code_errors("to evaluate the run")
+@memory_errors("to evaluate the run", "close other programs, or use a machine with more memory")
 @isolated()
 def score(
     path: Path,

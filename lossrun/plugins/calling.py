@@ -44,7 +44,7 @@ def users_code(
 
 
 @contextmanager
-def own_code_told(doing: str) -> Iterator[None]:
+def own_code_errors(doing: str) -> Iterator[None]:
     """Turn what a user's code raises somewhere in the block into one UsageError. Errors of lossrun pass.
 
     Args:
@@ -55,13 +55,13 @@ def own_code_told(doing: str) -> Iterator[None]:
     except LossrunError:
         raise
     except (Exception, SystemExit) as error:
-        if failure := failure_of_own_code(error):
+        if failure := own_code_failure(error):
             raise UsageError(f"{failure}, called {doing}; fix it there") from error
         raise
 
 
 @contextmanager
-def current_folder_kept() -> Iterator[None]:
+def restores_current_folder() -> Iterator[None]:
     """Return to the current folder afterwards: a user's code may go elsewhere, and relative paths would move with it.
 
     Otherwise a run would be made in a folder that nobody looks into.
@@ -78,7 +78,7 @@ def current_folder_kept() -> Iterator[None]:
             os.chdir(before)
 
 
-def failure_of_own_code(error: BaseException) -> str:
+def own_code_failure(error: BaseException) -> str:
     """Say what a user's code raised and where, if the error comes from such code; "" for any other error."""
     # In a generator, Python turns a StopIteration into a RuntimeError.
     raised = error.__cause__ if isinstance(error.__cause__, StopIteration) else error

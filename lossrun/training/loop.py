@@ -20,7 +20,7 @@ from lossrun.errors import LossrunError, LostProcessError, ran_out_of_memory
 from lossrun.health.examine import examine
 from lossrun.health.finding import Finding
 from lossrun.health.output_checks import OutputChecks, StackOutputs
-from lossrun.plugins.calling import failure_of_own_code
+from lossrun.plugins.calling import own_code_failure
 from lossrun.records import ledger
 from lossrun.steps.randomness import generator_state, set_generator_state
 from lossrun.steps.replica import Replica
@@ -64,7 +64,7 @@ def saying_how_to_resume(function: Loop) -> Loop:
             except (Exception, SystemExit) as error:
                 if ran_out_of_memory(error):
                     raise out_of_memory(session) from error
-                if failure := failure_of_own_code(error) or _unfit_outputs(error, session):
+                if failure := own_code_failure(error) or _unfit_outputs(error, session):
                     raise own_code_failed(failure, session) from error
                 raise
             yield event

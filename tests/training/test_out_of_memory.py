@@ -13,7 +13,7 @@ import torch
 
 import lossrun
 from lossrun.cli import main
-from lossrun.errors import OutOfMemoryError, RunError, memory_told, ran_out_of_memory
+from lossrun.errors import OutOfMemoryError, RunError, memory_errors, ran_out_of_memory
 from lossrun.records import checkpoints, recorded
 
 TOO_MUCH = 2**50  # bytes, and more than any address space has room for
@@ -114,10 +114,10 @@ def test_what_counts_as_running_out() -> None:
 
 def test_errors_of_ours_and_others_pass() -> None:
     for error in (RunError("out of memory, says somebody"), ValueError("no"), RuntimeError("shape mismatch")):
-        with pytest.raises(type(error)) as found, memory_told("here", "wait"):
+        with pytest.raises(type(error)) as found, memory_errors("here", "wait"):
             raise error
         assert found.value is error
-    with pytest.raises(OutOfMemoryError, match="not enough memory here; wait"), memory_told("here", "wait"):
+    with pytest.raises(OutOfMemoryError, match="not enough memory here; wait"), memory_errors("here", "wait"):
         raise MemoryError
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lossrun.errors import UsageError
-from lossrun.plugins.calling import own_code_told
+from lossrun.plugins.calling import own_code_errors
 from lossrun.processes.exchange import Processes
 from lossrun.records.checkpoints import from_bytes, to_bytes
 from lossrun.records.run_directory import RunDirectory
@@ -84,7 +84,7 @@ def follow(session: Session, processes: Processes) -> None:
                 _refuse_drift(session, processes)
                 session.begin_epoch()
             else:
-                with own_code_told("in a step"):
+                with own_code_errors("in a step"):
                     session.step(int(first), int(second), values)
 
 

@@ -9,10 +9,10 @@ import torch
 
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
-from lossrun.errors import UsageError, memory_told
+from lossrun.errors import UsageError, memory_errors
 from lossrun.experiment import Experiment
 from lossrun.lint.size import how_to_need_less
-from lossrun.plugins.calling import current_folder_kept
+from lossrun.plugins.calling import restores_current_folder
 from lossrun.processes.exchange import Processes
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts
@@ -69,7 +69,7 @@ def prepare(experiment: Experiment, resumable: Resumable | None = None, processe
     return prepare_stack([experiment], resumable.environment if resumable else None, resumable, processes)
 
 
-@current_folder_kept()
+@restores_current_folder()
 @isolated()
 def prepare_stack(
     experiments: Sequence[Experiment],
@@ -87,7 +87,7 @@ def prepare_stack(
     Raises UsageError if a component cannot be built or does not fit.
     """
     less = partial(how_to_need_less, experiments[0].config, experiments[0].facts)
-    with memory_told("to build the model and try a batch", less, UsageError):
+    with memory_errors("to build the model and try a batch", less, UsageError):
         return _prepared(experiments, environment or {}, resumable, processes)
 
 

@@ -13,7 +13,7 @@ from lossrun.analysis.comparison.differences import yaml_text
 from lossrun.components.schedules import PlateauState
 from lossrun.config import Config
 from lossrun.digits import reach
-from lossrun.errors import CheckpointError, UsageError, memory_told
+from lossrun.errors import CheckpointError, UsageError, memory_errors
 from lossrun.records import best_weights, checkpoints, history, ledger
 from lossrun.records.best_weights import in_old_files, recorded_best
 from lossrun.records.checkpoints import Checkpoint
@@ -46,7 +46,7 @@ def resume_at(
     if text := cut_out_of_stack(run):
         note(text)
     with ExitStack() as apart:
-        apart.enter_context(memory_told("to resume the run", MORE_MEMORY))
+        apart.enter_context(memory_errors("to resume the run", MORE_MEMORY))
         apart.enter_context(isolated())
         history.restore_line_ends(run.history_path)
         session = session_of(prepared, [run], [resumable.belonging.run_id])

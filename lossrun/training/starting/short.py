@@ -9,7 +9,7 @@ from typing import Final
 import torch
 
 from lossrun.experiment import Experiment
-from lossrun.plugins.calling import own_code_told
+from lossrun.plugins.calling import own_code_errors
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.isolation import isolated
 from lossrun.training.short_training import train_briefly
@@ -19,7 +19,7 @@ from lossrun.training.starting.start import session_of
 LOOKS: Final = 5  # how often a short training is scored at least
 
 
-@own_code_told("in a short training")
+@own_code_errors("in a short training")
 @isolated()
 def best_scores(experiments: Sequence[Experiment], steps: int, metric: str) -> list[list[float]]:
     """Train every seed of some experiments from its first weights, and return its score where it did best.
@@ -64,7 +64,7 @@ def best_scores(experiments: Sequence[Experiment], steps: int, metric: str) -> l
     return [[next(left) for _ in member.replicas] for member in session.members]
 
 
-@own_code_told("in a short training")
+@own_code_errors("in a short training")
 @isolated()
 def epoch_seconds(experiments: Sequence[Experiment], at_most: float = 0.5) -> float:
     """Return about how long an epoch of a stack takes, with its validation, from the steps of about `at_most` seconds.

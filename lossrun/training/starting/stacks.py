@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.errors import CheckpointError, memory_told
+from lossrun.errors import CheckpointError, memory_errors
 from lossrun.experiment import Experiment
 from lossrun.lint.size import how_to_need_less
 from lossrun.plugins.loading import own_files
@@ -59,7 +59,7 @@ def begin_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequenc
     files = {directory: _first_files(experiment, {"id": one, **facts}) for experiment, directory, one in each}
     with ExitStack() as held_locks:
         with (
-            memory_told("to begin the runs", partial(how_to_need_less, prepared.config, prepared.experiment.facts)),
+            memory_errors("to begin the runs", partial(how_to_need_less, prepared.config, prepared.experiment.facts)),
             isolated(),
         ):
             run_directory.create_together(sweep, files)
@@ -120,7 +120,7 @@ def resume_stack(
     with ExitStack() as held_locks:
         for directory in directories:
             held_locks.enter_context(writing(sweep / directory))
-        with memory_told("to resume the runs", MORE_MEMORY), isolated():
+        with memory_errors("to resume the runs", MORE_MEMORY), isolated():
             runs = [recorded.load(sweep / directory) for directory in directories]
             session = session_of(
                 prepared,

@@ -11,7 +11,7 @@ from pathlib import Path
 from shutil import disk_usage, rmtree
 
 from lossrun.data.samples.hashing import hashes
-from lossrun.errors import LossrunError, RunError, memory_told
+from lossrun.errors import LossrunError, RunError, memory_errors
 from lossrun.lint.rules import RULES
 from lossrun.lint.size import how_to_need_less, in_units, size_of
 from lossrun.plugins.loading import own_files
@@ -58,7 +58,7 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
         sessions.append(session)
 
     with (
-        memory_told("to begin the run", partial(how_to_need_less, prepared.config, prepared.experiment.facts)),
+        memory_errors("to begin the run", partial(how_to_need_less, prepared.config, prepared.experiment.facts)),
         isolated(),
     ):
         run = run_directory.create(
