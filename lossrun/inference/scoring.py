@@ -16,7 +16,7 @@ from lossrun.errors import UsageError, memory_errors
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
 from lossrun.plugins.calling import own_code_errors
-from lossrun.steps.evaluate import OutputSpec, evaluate, weights_that_count
+from lossrun.steps.evaluate import OutputSpec, evaluate, metric_weights
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
 from lossrun.training.process.isolation import isolated
@@ -162,7 +162,7 @@ def _sample_rows(
     outputs, preactivations = forward(replica, samples)
     losses = {"loss": objective_losses(replica, outputs, samples)}
     losses |= sample_losses(replica, preactivations, samples, spec, metrics)
-    counts = weights_that_count(replica, samples)
+    counts = metric_weights(replica, samples)
     weights = {} if counts is None else {"weight": counts}
     columns = {
         **target_columns(samples.targets, replica.parts, spec, names),

@@ -227,13 +227,13 @@ class Processes:
                 self._raise_left()
                 time.sleep(CHECKED_EVERY)
 
-    def follow_out(self, code: int) -> None:
+    def exit_as_follower(self, code: int) -> None:
         """End as a follower, once the leader has left. `code`: the exit code."""
         with suppress(*_store_is_gone()):
             self.store.add("gone", 1)
         self._close(failed=bool(code))
 
-    def tells_of_the_leader(self) -> bool:
+    def reports_lost_leader(self) -> bool:
         """Return whether this follower has to report that the leader is lost."""
         try:
             return bool(self.store.add("told", 1) == 1)

@@ -109,12 +109,12 @@ def _following(processes: Processes) -> Iterator[None]:
         code = left.code
     except LostProcessError:
         code = LostProcessError.exit_code
-        if processes.tells_of_the_leader():
+        if processes.reports_lost_leader():
             raise
     except BaseException as error:
         processes.report(error)
         code = getattr(error, "exit_code", 1)
     finally:
-        processes.follow_out(code)
+        processes.exit_as_follower(code)
     if code:
         sys.exit(code)

@@ -189,7 +189,7 @@ def _prepared(samples: Samples, spec: OutputSpec, replica: Replica) -> PreparedT
     """
     parts = replica.parts
     if spec.task != "regression":
-        return prepared_targets(spec.task, samples.targets, spec.outputs, weights=weights_that_count(replica, samples))
+        return prepared_targets(spec.task, samples.targets, spec.outputs, weights=metric_weights(replica, samples))
     held_out = [part.targets for part in (parts.validation, parts.test) if part is not None]
     return prepared_targets(
         spec.task,
@@ -202,7 +202,7 @@ def _prepared(samples: Samples, spec: OutputSpec, replica: Replica) -> PreparedT
     )
 
 
-def weights_that_count(replica: Replica, samples: Samples) -> Tensor | None:
+def metric_weights(replica: Replica, samples: Samples) -> Tensor | None:
     """Return how much each sample counts in the metrics, (N,): its weight, or 0 if its class is ignored.
 
     None if all samples count the same.

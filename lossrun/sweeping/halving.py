@@ -48,7 +48,7 @@ def _kept(halving: Halving, tuning: TuningResult) -> Iterator[Wanted]:
             continue
         following = next(epochs for epochs in halving.epochs if epochs > reached)
         round_ = [trial for trial in drawn if trial.cell.config["epochs"] == reached]
-        kept = {trial.cell.directory for trial in best_of(round_, tuning, halving.factor)}
+        kept = {trial.cell.directory for trial in best_share(round_, tuning, halving.factor)}
         for trial in round_:
             if trial.cell.directory in kept:
                 yield Wanted(trial.cell.pair, trial.cell.changes, {**trial.cell.config, "epochs": following})
@@ -67,7 +67,7 @@ def _latest_draw(every: Sequence[Trial], shortest: int) -> list[Trial]:
     return list(every[first:])
 
 
-def best_of(trials: Sequence[Trial], tuning: TuningResult, factor: int) -> list[Trial]:
+def best_share(trials: Sequence[Trial], tuning: TuningResult, factor: int) -> list[Trial]:
     """Return the best share of the trials, one in `factor`; of equal scores, the earlier ones."""
     scored = [(trial.score.mean, trial) for trial in trials if trial.score is not None]
     ranked = sorted(scored, key=lambda one: -sign(tuning.goal) * one[0])

@@ -21,7 +21,7 @@ from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory, is_run
 from lossrun.records.sweep_directory import STACKS, PlannedCell, holding_stack, remove_stack, stack_directory
 from lossrun.sweeping.carrying import GROWING, MOST_BYTES, Delivery, Piece, files_of
-from lossrun.sweeping.worker import ending_of
+from lossrun.sweeping.worker import read_ending
 
 Times: TypeAlias = Mapping[str, tuple[int, int]]
 ENDS: frozenset[str] = frozenset({"finished", "diverged"})
@@ -78,7 +78,7 @@ class Receiver:
         for group in (rows, {file: piece for file, piece in events.items() if file not in last}, others, last):
             self._write(group)
         self._remove_all_but(delivery.files)
-        if delivery.endings and all(ending_of(self.sweep / cell.directory) for cell in self.stack):
+        if delivery.endings and all(read_ending(self.sweep / cell.directory) for cell in self.stack):
             for name in self._stacks():
                 remove_stack(self.sweep, name)
 

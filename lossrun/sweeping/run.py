@@ -171,7 +171,7 @@ class Cells:
 
 def recorded_ending(sweep: SweepDirectory, cell: PlannedCell) -> Ended | None:
     """Return how a cell has ended; None if it has not."""
-    return worker.ending_of(sweep.run(cell))
+    return worker.read_ending(sweep.run(cell))
 
 
 def last_line(problem: str) -> str:

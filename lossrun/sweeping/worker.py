@@ -113,7 +113,7 @@ def stack_training(
             os._exit(0)
 
 
-def ending_of(run: Path) -> Ended | None:
+def read_ending(run: Path) -> Ended | None:
     """Return how a cell has ended, by its ledger; None if it has not."""
     if not is_run(run):
         return None
@@ -133,10 +133,10 @@ def _trained_together(
         gone = [cell.directory for cell in cells if not is_run(sweep / cell.directory)]
         if gone and is_begun(sweep, cells[0].stack):
             apart = Ended("apart", f"{gone[0]} was removed")
-            return {cell.directory: ending_of(sweep / cell.directory) or apart for cell in cells}
+            return {cell.directory: read_ending(sweep / cell.directory) or apart for cell in cells}
         experiments, endings = _experiments(cells, config_dir, data_dir)
         notes: list[str] = []
-        going_on = [name for name in experiments if ending_of(sweep / name) is None]
+        going_on = [name for name in experiments if read_ending(sweep / name) is None]
         try:
             yield from _train_stack(sweep, cells[0].stack, experiments, notes)
         except LockedError:
@@ -145,15 +145,15 @@ def _trained_together(
             over = _ended_by(error)
             if over.ending == "failed" and len(experiments) > 1:
                 over = Ended("apart", over.problem)
-            endings |= {name: ending_of(sweep / name) or over for name in experiments}
-        if going_on and going_on[0] not in endings and (ended := ending_of(sweep / going_on[0])):
+            endings |= {name: read_ending(sweep / name) or over for name in experiments}
+        if going_on and going_on[0] not in endings and (ended := read_ending(sweep / going_on[0])):
             endings[going_on[0]] = ended._replace(notes=tuple(notes))
         for cell in cells:
             if cell.directory not in endings:
                 # It did not end with its stack, because it was resumed alone.
-                ended = ending_of(sweep / cell.directory)
+                ended = read_ending(sweep / cell.directory)
                 endings[cell.directory] = ended or (yield from _trained_alone(sweep, cell, config_dir, data_dir))
-        if all(ending_of(sweep / name) for name in experiments):
+        if all(read_ending(sweep / name) for name in experiments):
             remove_stack(sweep, cells[0].stack)
     return endings
 
@@ -188,17 +188,17 @@ def _train_stack(sweep: Path, name: str, experiments: Mapping[str, "Experiment"]
     """
     from lossrun.records import recorded
     from lossrun.training.starting.prepare import prepare_stack
-    from lossrun.training.starting.stacks import begin_stack, has_left, is_begun, resume_stack
+    from lossrun.training.starting.stacks import begin_stack, is_begun, left_stack, resume_stack
 
     directories = list(experiments)
     if is_begun(sweep, name):
         runs = [recorded.load(sweep / directory) for directory in directories]
-        if all(map(has_left, runs)):
+        if all(map(left_stack, runs)):
             return
         prepared = prepare_stack(list(experiments.values()), runs[0].environment)
         with resume_stack(prepared, sweep, name, directories, _skipped_into(notes)) as session:
             yield from _train(session)
-    elif all(ending_of(sweep / directory) is None for directory in directories):
+    elif all(read_ending(sweep / directory) is None for directory in directories):
         with begin_stack(prepare_stack(list(experiments.values())), sweep, name, directories) as session:
             yield from _train(session)
 
@@ -210,7 +210,7 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
     from lossrun.training.starting.prepare import prepare
     from lossrun.training.starting.resumable import resuming
     from lossrun.training.starting.resume import resume_at
-    from lossrun.training.starting.stacks import is_begun, remove_half_done
+    from lossrun.training.starting.stacks import is_begun, remove_unfinished
     from lossrun.training.starting.start import begin
 
     run, notes = sweep / cell.directory, list[str]()
@@ -218,7 +218,7 @@ def _trained_alone(sweep: Path, cell: PlannedCell, config_dir: Path, data_dir: P
         if not (cell.stack and is_begun(sweep, cell.stack)):
             # Its stack was divided, or other cells of the stack have ended and this one was removed. Alone it starts
             # from the beginning, so that its result does not depend on when that happened.
-            remove_half_done(run)
+            remove_unfinished(run)
         if is_run(run):
             with resuming(run, [], data_dir) as resumable:
                 if resumable.finished:

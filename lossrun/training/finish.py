@@ -9,7 +9,7 @@ import numpy as np
 
 from lossrun.records import checkpoints, ledger, predictions
 from lossrun.records.files import durable
-from lossrun.steps.evaluate import Evaluation, evaluate, weights_that_count
+from lossrun.steps.evaluate import Evaluation, evaluate, metric_weights
 from lossrun.steps.replica import Replica
 from lossrun.training.events import RunFinished
 from lossrun.training.good_states import fitted
@@ -197,7 +197,7 @@ def _predictions(session: Session, member: MemberRun, kept: _Kept) -> tuple[byte
     samples = parts.test or parts.validation
     if samples is None:
         return None
-    targets, counts = samples.targets, weights_that_count(member.replicas[0], samples)
+    targets, counts = samples.targets, metric_weights(member.replicas[0], samples)
     if session.facts.task == "regression":
         targets = parts.in_original_units(targets)
     shared = {replica.seed for replica in member.replicas if replica.parts is parts}

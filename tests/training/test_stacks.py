@@ -23,7 +23,7 @@ from lossrun.training.process.stopping import Request
 from lossrun.training.session import Session
 from lossrun.training.starting.prepare import prepare_stack
 from lossrun.training.starting.resumable import resuming
-from lossrun.training.starting.stacks import begin_stack, has_left, is_begun, resume_stack
+from lossrun.training.starting.stacks import begin_stack, is_begun, left_stack, resume_stack
 from tests.training.conftest import REGRESSION, KilledError, Laboratory, assert_same_bits, newest, rows
 
 pytestmark = pytest.mark.slow
@@ -216,7 +216,7 @@ def test_a_kill_while_the_end_is_written(
             # Only the end writes to the ledgers; the beginning writes whole files.
             killed.go_on()
     assert is_begun(killed.folder, NAME)
-    ended = [name for name in killed.members if has_left(recorded.load(killed.run(name).path))]
+    ended = [name for name in killed.members if left_stack(recorded.load(killed.run(name).path))]
     assert ended == (["slow"] if written == "ledgers" else [])
     before = {path: path.read_bytes() for path in killed.run("slow").path.rglob("*") if path.is_file()}
     killed.go_on()

@@ -19,7 +19,7 @@ from lossrun.analysis.comparison.verdicts import Decider, Over, Side, Verdict, v
 from lossrun.analysis.given_runs import check_at_least_two, check_different
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.curves import CurveRows, EpochIndex
-from lossrun.analysis.values.groups import RunGroup, diverged_elsewhere, grouped
+from lossrun.analysis.values.groups import RunGroup, diverged_in_unfinished_runs, grouped
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.shared_seeds import left_out_notes, on_shared_seeds, without_epoch
 from lossrun.analysis.values.splits import splits
@@ -191,7 +191,7 @@ def compare(
     deciders = [Decider(y.name, y.goal, y.measured.values) for y in found if y.decides and y.goal]
     sides = []
     for run, group, why in zip(compared, whole, pending, strict=True):
-        elsewhere = diverged_elsewhere(group, whole)
+        elsewhere = diverged_in_unfinished_runs(group, whole)
         seeds = (*group.run.seeds, *elsewhere)
         sides.append(Side(run.letter, seeds, (*run.diverged, *elsewhere), why, splits(group.run)))
     items = over_items(whole, marks) if at == "best" else None

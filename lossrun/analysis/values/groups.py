@@ -43,7 +43,7 @@ def grouped(runs: Sequence[RecordedRun]) -> tuple[RunGroup, ...]:
     return tuple(RunGroup(_united(members), tuple(members)) for members in groups)
 
 
-def diverged_elsewhere(group: RunGroup, groups: Sequence[RunGroup]) -> tuple[int, ...]:
+def diverged_in_unfinished_runs(group: RunGroup, groups: Sequence[RunGroup]) -> tuple[int, ...]:
     """Return the seeds that diverged in unfinished runs of the same experiment.
 
     Without them, the seeds of `group` would be a selection of those that went well.

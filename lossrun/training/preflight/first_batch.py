@@ -14,7 +14,7 @@ from lossrun.catalog.metric_names import bare
 from lossrun.config import Config
 from lossrun.config.resolve import output_size
 from lossrun.errors import UsageError, ran_out_of_memory
-from lossrun.steps.evaluate import evaluate, evaluating, output_spec_of, weights_that_count
+from lossrun.steps.evaluate import evaluate, evaluating, metric_weights, output_spec_of
 from lossrun.steps.randomness import undisturbed
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.replica import Replica
@@ -74,7 +74,7 @@ def check_counted(replica: Replica, config: Config) -> None:
     """Raise UsageError if no sample of a part counts, so that there is nothing to learn or to choose by."""
     parts = {name: getattr(replica.parts, name) for name in ("train", "validation", "test")}
     for name, samples in parts.items():
-        weights = None if samples is None else weights_that_count(replica, samples)
+        weights = None if samples is None else metric_weights(replica, samples)
         if weights is not None and not bool(weights.any()):
             raise UsageError(
                 f"loss.ignore_index: every {name} sample that has a weight is of the ignored class "

@@ -25,7 +25,7 @@ from lossrun.torch_internals import (
 )
 
 
-def keep_out(undo: ExitStack) -> None:
+def disable_hooks_and_modes(undo: ExitStack) -> None:
     """Disable all hooks and modes of the caller; `undo` restores them."""
     for internal in (HOOKS_OF_MODULES, HOOKS_OF_OPTIMIZERS):
         if find(internal) is not None:

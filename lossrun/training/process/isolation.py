@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lossrun.training.process.hooks_and_modes import keep_out
+from lossrun.training.process.hooks_and_modes import disable_hooks_and_modes
 
 Parameters = ParamSpec("Parameters")
 Event = TypeVar("Event")
@@ -201,7 +201,7 @@ def _settings() -> list[_Setting]:
 
 def _fresh_settings(undo: ExitStack) -> None:
     """Set everything as in a fresh process; `undo` restores what was different."""
-    keep_out(undo)
+    disable_hooks_and_modes(undo)
     if torch.is_inference_mode_enabled():
         undo.enter_context(torch.inference_mode(False))
     for setting in _SETTINGS:

@@ -28,7 +28,7 @@ from lossrun.training.starting import kept_losses
 from lossrun.training.starting.prepare import Prepared
 from lossrun.training.starting.resumable import Resumable
 from lossrun.training.starting.run_facts import environment_of
-from lossrun.training.starting.stacks import MORE_MEMORY, cut_out_of_stack
+from lossrun.training.starting.stacks import MORE_MEMORY, detach_from_stack
 from lossrun.training.starting.start import copy_own_files, session_of
 from lossrun.training.state import keep_as_best, restore
 
@@ -43,7 +43,7 @@ def resume_at(
     CheckpointError if no checkpoint can be used.
     """
     run = resumable.run
-    if text := cut_out_of_stack(run):
+    if text := detach_from_stack(run):
         note(text)
     with ExitStack() as apart:
         apart.enter_context(memory_errors("to resume the run", MORE_MEMORY))

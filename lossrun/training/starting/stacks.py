@@ -92,7 +92,7 @@ def _remove_what_never_began(run: Path) -> None:
         shutil.rmtree(run)
 
 
-def remove_half_done(run: Path) -> None:
+def remove_unfinished(run: Path) -> None:
     """Remove the run of a member that its stack has not trained to the end, and that was not resumed alone.
 
     Raises LockedError if another process still writes it.
@@ -100,7 +100,7 @@ def remove_half_done(run: Path) -> None:
     if not is_run(run):
         return
     found = recorded.load(run)
-    if "stack" in found.environment and not has_left(found):
+    if "stack" in found.environment and not left_stack(found):
         with writing(run):
             shutil.rmtree(run)
 
@@ -138,7 +138,7 @@ def resume_stack(
             restore(session, found)
             now = {**environment_of(prepared, sweep), "stack": list(directories)}
             for member, run in zip(session.members, runs, strict=True):
-                member.closed, member.good = has_left(run), good.get(member.run.name)
+                member.closed, member.good = left_stack(run), good.get(member.run.name)
                 if not member.closed:
                     own = cut_out(found, member.run.name).metadata
                     history.restore_line_ends(member.run.history_path)
@@ -169,7 +169,7 @@ def _resumed(
     }
 
 
-def has_left(run: RecordedRun) -> bool:
+def left_stack(run: RecordedRun) -> bool:
     """Return whether a member has ended or was resumed alone, so that its stack no longer writes it."""
     if run.ledger[-1]["event"] in ("finished", "diverged"):
         return True
@@ -182,7 +182,7 @@ def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directori
     if [member["directory"] for member in metadata["members"]] != list(directories):
         return "its members are not those of the sweep's plan"
     for run, member in zip(runs, metadata["members"], strict=True):
-        if has_left(run):
+        if left_stack(run):
             continue
         written = Written(RunDirectory(run.path).history_path)
         if written.length < member["history_length"]:
@@ -194,7 +194,7 @@ def _problem(metadata: Mapping[str, Any], runs: Sequence[RecordedRun], directori
     return ""
 
 
-def cut_out_of_stack(run: RunDirectory) -> str:
+def detach_from_stack(run: RunDirectory) -> str:
     """Give a member of a stack its own checkpoint, with which it can be resumed alone.
 
     Returns a sentence about it for the user; "" if the member has a checkpoint already.
