@@ -12,6 +12,7 @@ from lossrun.catalog.lookup import COMPONENTS
 from lossrun.config import from_mapping
 from lossrun.config.habits import ANSWERS, HABITS
 from lossrun.config.key_paths import KeyPath, file_keys
+from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.config.reader import parse
 from lossrun.config.schema import json_schema
 from lossrun.lint.rules import RULES
@@ -36,6 +37,7 @@ def test_every_key_of_the_schema_is_there() -> None:
                     walk(one, f"{path}{name}.")
 
     schema = json_schema()
+    block = schema["properties"]["sweep"].pop("properties")  # other keys by their paths, and options
     walk(schema, "")
     for kind in ("dataset", "model", "loss", "optimizer", "schedule"):
         for member in schema["$defs"][kind]["anyOf"]:
@@ -43,6 +45,7 @@ def test_every_key_of_the_schema_is_there() -> None:
     known = {one for key in KEYS for one in (key.path, *key.spellings)} | {"loss.from_logits"}
     assert found <= known
     assert len(found) > 100
+    assert {*block} == {*SWEEP_OPTIONS, *(key.path for key in KEYS if key.path != "sweep")}
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.path)
