@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -166,14 +167,18 @@ def test_no_cell_is_lost_with_two_nodes(environment: dict[str, str], tmp_path: P
     environment |= {"ASKED": str(asked), "KILLED": str(killed), "TMPDIR": str(tmp_path / "scratch")}
     (tmp_path / "c.yaml").write_text(json.dumps(CONFIG))
     folders = [tmp_path / "head", tmp_path, tmp_path / "node"]
-    with cluster(environment, folders) as (address, kill_two_nodes):
-        too_much = started(tmp_path, environment, "--ray", address, "--gpus", "2")
+    here = made(from_mapping(dict[str, Any](CONFIG), tmp_path), tmp_path / "here")
+    # The same sweep without a cluster is run while the cluster starts, which is mostly waiting.
+    pool = ThreadPoolExecutor()
+    undisturbed = pool.submit(run_sweep, here, data_dir=tmp_path, jobs=1)
+    with pool, cluster(environment, folders) as (address, kill_two_nodes):
         options = ("--ray", address, "--gpus", "0.5", "--runs-dir", "/proc/self/cwd/begun")
         process = started(tmp_path, environment, *options)
         while process.poll() is None and sum(count >= 2 for count in epochs_done(tmp_path / "begun")) < 3:
             time.sleep(0.05)
         kill_two_nodes()  # while all of them are in the middle of a cell
         killed.touch()
+        too_much = started(tmp_path, environment, "--ray", address, "--gpus", "2")
         assert f"--gpus 2: no node of the cluster at {address} has more than 1 GPUs" in refusal(too_much)
         out, err = process.communicate()
     assert process.returncode == 0, err
@@ -190,6 +195,5 @@ def test_no_cell_is_lost_with_two_nodes(environment: dict[str, str], tmp_path: P
     assert {line[:2] for line in lines} == {("0.5", "0")}
     assert {line[2] for line in lines} == {str(folder / "scratch") for folder in folders}
     assert not any((folder / "begun").exists() for folder in (folders[0], folders[2]))
-    here = made(from_mapping(dict[str, Any](CONFIG), tmp_path), tmp_path / "here")
-    run_sweep(here, data_dir=tmp_path, jobs=1)
+    undisturbed.result()
     assert losses(sweep) == losses(here)
