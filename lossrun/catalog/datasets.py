@@ -187,7 +187,7 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "target",
                 str | list[str] | None,
                 None,
-                "what to predict: an array, or several; left out: y_train next to x_train, as in Keras",
+                "what to predict: an array, or several; left out: y next to x, or y_train next to x_train, as in Keras",
                 example="prices",
             ),
             Parameter("inputs", str | list[str] | None, None, "what to predict from; left out: everything else"),

@@ -17,9 +17,37 @@ NO_LOSSES: Final[dict[str, str]] = {
             "TripletMarginWithDistanceLoss",
             "Circle",
             "mean_pairwise_squared_error",
-            "ContrastiveLoss",
+            *(
+                "ContrastiveLoss",
+                "contrastive",
+                "triplet",
+                "info_nce",
+                "InfoNCELoss",
+                "nt_xent",
+                "NTXentLoss",
+                "arcface",
+            ),
+            *("siamese", "simclr", "npairs"),
         ),
         f"{_PAIRS}; write it as a loss of your own, `module:attribute`",
+    ),
+    **dict.fromkeys(
+        ("cox", "CoxPHLoss", "cox_ph", "partial_likelihood"),
+        "it compares the samples that are still at risk, but a loss here compares one sample with its target; for "
+        "times without censoring use msle",
+    ),
+    **dict.fromkeys(
+        ("ordinal", "coral", "corn", "ordinal_regression", "ordinal_cross_entropy", "proportional_odds"),
+        "for ranks use mae or huber with dataset.task: regression, or cross_entropy, which ignores their order; or "
+        "write it as a loss of your own, `module:attribute`",
+    ),
+    **dict.fromkeys(
+        ("negative_binomial", "NegativeBinomialNLL", "zero_inflated_poisson", "zip", "tweedie", "gamma"),
+        "poisson_nll is nearest; or write it as a loss of your own, `module:attribute`",
+    ),
+    **dict.fromkeys(
+        ("vae", "elbo", "VAELoss", "gan", "wasserstein", "reconstruction"),
+        "a loss here compares outputs with targets; an autoencoder is trained with mse, and its inputs as targets",
     ),
     **dict.fromkeys(("CTC", "CTCLoss", "ctc_loss"), "it is for sequences, but targets here have a fixed size"),
     **dict.fromkeys(
@@ -106,6 +134,12 @@ NO_MODELS: Final[dict[str, str]] = {
         ("resnet", "resnet18", "resnet34", "resnet50", "vgg", "vgg16", "alexnet", "densenet", "unet", "mobilenet"),
         f"cnn is nearest; or {_OWN_MODEL}",
     ),
+    **dict.fromkeys(
+        ("autoencoder", "ae", "vae", "encoder_decoder", "deep_autoencoder"),
+        "it is an mlp with a narrow layer, {name: mlp, hidden: [64, 8, 64]}, and its inputs as targets, "
+        "dataset: {name: npz, path: FILE.npz, inputs: x, target: x}",
+    ),
+    **dict.fromkeys(("siamese", "siamese_network", "two_tower"), _OWN_MODEL),
     **dict.fromkeys(("rnn", "lstm", "gru", "transformer", "vit", "bert"), _OWN_MODEL),
 }
 
@@ -140,6 +174,16 @@ NO_DATASETS: Final[dict[str, str]] = {
             ("polynomial", "polynomial"),
         )
     },
+}
+
+# How to name a file as a dataset, by its ending; {} stands for the file.
+FILES: Final[dict[str, str]] = {
+    **dict.fromkeys(("csv", "tsv", "txt"), "write a file as {{name: csv, path: {}, target: COLUMN}}"),
+    "npz": "write a file as {{name: npz, path: {}}}",
+    **dict.fromkeys(
+        ("npy", "xls", "xlsx", "parquet", "json", "h5", "hdf5", "pkl", "mat"),
+        "save it as a csv or npz file and write {{name: csv, path: FILE.csv, target: COLUMN}}",
+    ),
 }
 
 NONE_OF_OURS: Final = {

@@ -31,6 +31,7 @@ HABITS: Final[dict[str, str]] = {
     "data": "dataset",
     "validation_split": "dataset.validation",
     "criterion": "loss",
+    **dict.fromkeys(("network", "net", "architecture"), "model"),
     "loss_fn": "loss",
     "objective": "loss",
     "class_weight": "loss.class_weights",
@@ -100,7 +101,16 @@ ANSWERS: Final[dict[str, str]] = {
     "callbacks": "use the keys early_stopping, checkpoint, schedule, and best instead",
     "verbose": "use the option --quiet to show less",
     **dict.fromkeys(
-        ("optimizer.clipnorm", "optimizer.clipvalue", "optimizer.global_clipnorm", "gradient_clip_val", "clipnorm"),
+        (
+            *(
+                "optimizer.clipnorm",
+                "optimizer.clipvalue",
+                "optimizer.global_clipnorm",
+                "gradient_clip_val",
+                "clipnorm",
+            ),
+            *("clip_grad_norm", "clip_grad", "clip_norm", "max_grad_norm", "grad_clip", "gradient_clipping"),
+        ),
         "gradients are not clipped; a warm-up (schedule.warmup_epochs) keeps the first steps small",
     ),
     **dict.fromkeys(
@@ -126,8 +136,28 @@ ANSWERS: Final[dict[str, str]] = {
     ),
     "optimizer.use_locking": _NO_RESULT,
     "optimizer.maximize": "a loss is always minimized; remove it",
+    **dict.fromkeys(("ema", "ema_decay", "swa", "weight_averaging"), _NO_AVERAGE),
     **dict.fromkeys((f"optimizer.{n}" for n in ("use_ema", "ema_momentum", "ema_overwrite_frequency")), _NO_AVERAGE),
-    "optimizer.gradient_accumulation_steps": "each batch is a step; set a larger batch_size instead",
+    **dict.fromkeys(
+        ("optimizer.gradient_accumulation_steps", "accumulate_grad_batches"),
+        "each batch is a step; set a larger batch_size instead",
+    ),
+    **dict.fromkeys(("amp", "use_amp", "mixed_precision", "fp16", "bf16"), "for mixed precision set precision: bf16"),
+    "dataset.stratify": "classes are always divided in proportion, except by a split that the data give; remove it",
+    **dict.fromkeys(
+        ("dataset.oversample", "dataset.undersample", "dataset.smote", "dataset.balance", "dataset.sampler"),
+        "no sample is repeated or left out; loss.class_weights: balanced makes rare classes count as much",
+    ),
+    **dict.fromkeys(
+        (f"dataset.{name}" for name in ("augment", "augmentation", "transform", "transforms", "preprocessing")),
+        "samples are used as they are, or standardized; for anything else write a dataset of your own, "
+        "`module:attribute`",
+    ),
+    **dict.fromkeys(
+        ("dataset.log_target", "dataset.log_transform", "dataset.target_transform"),
+        "targets are used as they are, or standardized; use the loss msle, or save their logarithms in the file",
+    ),
+    "loss.quantiles": "a run learns one quantile; a sweep trains several: sweep: {loss.quantile: [0.1, 0.5, 0.9]}",
     "optimizer.loss_scale_factor": "no gradient is computed in float16, so the loss needs no scaling; remove it",
     "optimizer.relative_step": "the learning rate is always limited so, to 1 / sqrt(step), as in PyTorch; remove it",
     **dict.fromkeys(
@@ -160,3 +190,16 @@ ANSWERS: Final[dict[str, str]] = {
     "workers": "data are kept in memory, so there are no workers",
     "num_workers": "data are kept in memory, so there are no workers",
 }
+
+
+def answer(path: str) -> str | None:
+    """Return the answer to a key of another program, also where the key is in another place than usual; None for none.
+
+    A key that other places answer in different ways has no answer.
+    """
+    wanted = path.lower().replace("-", "_")
+    if wanted in ANSWERS or wanted in HABITS:
+        return ANSWERS.get(wanted)
+    leaf = wanted.rpartition(".")[2]
+    elsewhere = {text for key, text in ANSWERS.items() if key.rpartition(".")[2] == leaf}
+    return elsewhere.pop() if len(elsewhere) == 1 else None

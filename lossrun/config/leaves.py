@@ -38,7 +38,8 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
         if not at and (reason := parameter.refused.get(str(wrong).lower())):
             return None, at, f"{shown(wrong)} is not allowed: {reason}"
         verdict = _verdict(parameter, wrong)
-        hints = (_as_an_integer(parameter, wrong), _as_a_truth_value(parameter, wrong), _completed(parameter, wrong))
+        ways = (_as_an_integer, _as_a_truth_value, _as_a_number, _completed)
+        hints = [way(parameter, wrong) for way in ways]
         hint = next(filter(None, hints), "") or _in_a_list(parameter, value)
         expected = parameter.expected_item if at else parameter.expected
         return None, at, joined(f"{shown(wrong)} {verdict}", f"expected {expected}{hint}")
@@ -55,6 +56,15 @@ def _as_a_truth_value(parameter: Parameter, value: Any) -> str:
     """Return how to write a word that means true or false elsewhere, in YAML 1.1 for one."""
     meant = _TRUTHS.get(str(value).lower())
     return "" if meant is None or not _takes(parameter, meant) else f"; write {shown(meant)}"
+
+
+def _as_a_number(parameter: Parameter, value: Any) -> str:
+    """Say how to write a number that is text in YAML: 0,001 has a comma, 20% a sign, and "0.1" quotes."""
+    if not isinstance(value, str) or not (found := _NUMBER.fullmatch(value.strip())):
+        return ""
+    number = float(found["number"].replace(",", ".")) / (100 if found["per_cent"] else 1)
+    right = [one for one in (int(number) if number.is_integer() else None, number) if one is not None]
+    return next((f"; write {one:.12g}" for one in right if _takes(parameter, one)), "")
 
 
 def _completed(parameter: Parameter, value: Any) -> str:
@@ -158,6 +168,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+_NUMBER: Final = re.compile(r"(?P<number>[+-]?[0-9]*[.,]?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<per_cent>%?)")
 # The YAML reader turns larger integers into floats.
 LARGEST: Final = 10**20
 _TRUTHS: Final = {
@@ -165,7 +176,13 @@ _TRUTHS: Final = {
     **dict.fromkeys(("no", "n", "off", "false", "0"), False),
 }
 # Words of other programs and the words here.
-_ELSEWHERE: Final = {"gpu": "cuda"}
+_ELSEWHERE: Final = {
+    "gpu": "cuda",
+    **dict.fromkeys(("single", "full"), "float32"),
+    "classification": "multiclass",
+    "categorical": "multiclass",
+    "binary_classification": "binary",
+}
 
 
 def _verdict(parameter: Parameter, value: Any) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lossrun.catalog import COMPONENTS, find
+from lossrun.catalog.parameter import Parameter
+from lossrun.catalog.unsupported import FILES
+from lossrun.config.leaves import check, shown
 
 
 def as_a_mapping(kind: str, name: str) -> str:
@@ -31,6 +34,32 @@ def named(kind: str, mapping: Mapping[str, Any]) -> str:
         return f"write {as_keys[0]} as its name: {{name: {as_keys[0]}}}, and the parameters next to it"
     as_values = [key for key, value in mapping.items() if isinstance(value, str) and find(kind, value)]
     return f"write name instead of {as_values[0]}: {{name: {mapping[as_values[0]]}}}" if as_values else ""
+
+
+def as_a_file(kind: str, name: str) -> str:
+    """Say how to write the name of a file as a dataset; "" for any other name."""
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    if kind != "dataset" or ending not in FILES:
+        return ""
+    return FILES[ending].format(name)
+
+
+def alternatives(kind: str, value: Any, key: str) -> str:
+    """Say how to try each component of a list; "" for anything but a list of names."""
+    if not isinstance(value, list) or len(value) < 2:
+        return ""
+    if not all(isinstance(one, str) and (find(kind, one) or ":" in one) for one in value):
+        return ""
+    return f"a run has one {kind}; to try each, write sweep: {{{key}: [{', '.join(value)}]}}"
+
+
+def misplaced(parameter: Parameter, value: Any, key: str) -> str:
+    """Say where a schedule goes that is written as a learning rate, and several values for one; "" for other values."""
+    if key == "learning_rate" and isinstance(value, Mapping):
+        return "; a schedule has a key of its own, next to it: schedule: {name: cosine}"
+    if not isinstance(value, list) or len(value) < 2 or any(check(parameter, one)[2] for one in value):
+        return ""
+    return f"; to try each, write sweep: {{{key}: {shown(value)}}}"
 
 
 def in_yaml(value: str) -> str:

@@ -15,10 +15,10 @@ from lossrun.catalog.optimizers.parameters import decays_through_gradient
 from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Nested, Parameter, with_article
 from lossrun.config import leaves
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
-from lossrun.config.habits import ANSWERS, HABITS
+from lossrun.config.habits import HABITS, answer
 from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import KEYS
-from lossrun.config.python_calls import as_a_mapping, in_yaml, named
+from lossrun.config.python_calls import alternatives, as_a_file, as_a_mapping, in_yaml, misplaced, named
 from lossrun.config.seeds import seeds_of
 from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, dotted
 from lossrun.errors import ConfigError
@@ -116,7 +116,7 @@ class _Checker:
                 return value
             checked, at, problem = leaves.check(key, value)
             if problem:
-                self.refuse((*path, *at), problem)
+                self.refuse((*path, *at), problem + misplaced(key, value, dotted(path)))
             return checked
         value = expand(key, value)
         if isinstance(key, KeyGroup):
@@ -139,7 +139,9 @@ class _Checker:
     def component(self, kind: str, value: Any, path: Path) -> dict[str, Any] | None:
         """Return a component's name in our spelling, and all its parameters."""
         if not isinstance(value, Mapping):
-            self.refuse(path, f"{leaves.shown(value)}; expected {with_article(kind)}: its name, or a mapping with it")
+            several = alternatives(kind, value, dotted(path))
+            expected = f"expected {with_article(kind)}: its name, or a mapping with it{_such_as_mapping(kind)}"
+            self.refuse(path, f"{leaves.shown(value)}; {several or expected}")
             return None
         name = value.get("name")
         at = (*path, "name")
@@ -155,8 +157,10 @@ class _Checker:
         found = find(kind, name)
         if found is None:
             near = nearest_name(kind, name)
-            hint = f"did you mean {near}?" if near else "expected one of " + ", ".join(c.name for c in COMPONENTS[kind])
-            hint = as_a_mapping(kind, name) or why_not(kind, name) or hint
+            own = f"; or write {with_article(kind)} of your own, `module:attribute`" if kind in PLUGIN_KINDS else ""
+            every = f"expected one of {', '.join(c.name for c in COMPONENTS[kind])}{own}"
+            hint = f"did you mean {near}?" if near else every
+            hint = as_a_mapping(kind, name) or as_a_file(kind, name) or why_not(kind, name) or hint
             written = at in self.source.values or at in self.source.options
             self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
             return None
@@ -235,8 +239,8 @@ class _Checker:
     def unknown(self, name: str, known: list[str], path: Path) -> None:
         """Refuse an unknown key, and name the key that was probably meant."""
         full = dotted((*path, name))
-        if answer := ANSWERS.get(full.lower()):
-            self.refuse((*path, name), f"there is no such key; {answer}", at_key=True)
+        if told := answer(full):
+            self.refuse((*path, name), f"there is no such key; {told}", at_key=True)
             return
         meant = HABITS.get(full.lower().replace("-", "_"))
         here, _, leaf = meant.rpartition(".") if meant else ("", "", "")
@@ -271,6 +275,10 @@ def _such_as(key: Key) -> str:
     if isinstance(key, Nested):
         return " such as " + ", ".join(component.name for component in COMPONENTS[key.kind][:3])
     return ""
+
+
+def _such_as_mapping(kind: str) -> str:
+    return ", such as {name: mlp, hidden: [64, 32]}" if kind == "model" else ""
 
 
 def _config(values: Mapping[str, Any], seeds: tuple[int, ...]) -> Config:

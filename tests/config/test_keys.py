@@ -112,7 +112,13 @@ def test_a_key_without_a_counterpart_is_told_where_its_purpose_is_met(
     problem: OneProblem, key: str, answer: str
 ) -> None:
     top, _, below = key.partition(".")
-    named = {"optimizer": "name: sgd, ", "model": "name: mlp, ", "schedule": "name: cosine, ", "loss": "name: mse, "}
+    named = {
+        "dataset": "name: mnist, ",
+        "optimizer": "name: sgd, ",
+        "model": "name: mlp, ",
+        "schedule": "name: cosine, ",
+        "loss": "name: mse, ",
+    }
     line = f"{top}: {{{named.get(top, '')}{below}: 1}}" if below else f"{top}: 1"
     assert f"{key}: there is no such key; {answer}" in problem(line, replaces=f"{top}:")
 
@@ -130,3 +136,47 @@ def test_a_key_without_a_counterpart_is_told_where_its_purpose_is_met(
 )
 def test_a_call_is_written_as_a_mapping(problem: OneProblem, line: str, written: str) -> None:
     assert f"write it as a mapping, {written}" in problem(line, replaces=line.partition(" ")[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        # An answer holds wherever the key is written.
+        ("clipvalue: 1", "gradients are not clipped"),
+        ("use_ema: true", "no average of the weights is kept"),
+        ("optimizer: {name: sgd, clip_grad_norm: 1}", "gradients are not clipped"),
+        ("stratify: true", "classes are always divided in proportion"),
+        ("model: {name: mlp, amp: true}", "set precision: bf16"),
+        ("model: {name: mlp, cycle: 1}", "it falls once"),
+    ],
+)
+def test_an_answer_is_given_wherever_the_key_is_written(problem: OneProblem, line: str, said: str) -> None:
+    assert said in problem(line, replaces=line.partition(" ")[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("learning_rate: 0,001", "; write 0.001"),
+        ("learning_rate: '1e-2'", "; write 0.01"),
+        ("model: {name: mlp, dropout: 20%}", "; write 0.2"),
+        ("epochs: '12'", "; write 12"),
+        ("epochs: '12,5'", "expected an integer of at least 1"),  # no integer
+        ("learning_rate: '-0,1'", "expected a number above 0"),  # out of bounds
+        ("learning_rate: [0.1, 0.01]", "; to try each, write sweep: {learning_rate: [0.1, 0.01]}"),
+        ("optimizer: {name: sgd, momentum: [0, 0.9]}", "; to try each, write sweep: {optimizer.momentum: [0, 0.9]}"),
+        ("learning_rate: [0.1, -1]", "expected a number above 0"),
+        ("loss: [mse, Huber]", "a run has one loss; to try each, write sweep: {loss: [mse, Huber]}"),
+        ("loss: [mse, nothing]", "expected a loss: its name, or a mapping with it"),
+        ("learning_rate: {name: ExponentialDecay, decay_rate: 0.9}", "schedule: {name: cosine}"),
+        ("dataset: houses.csv", "write a file as {name: csv, path: houses.csv, target: COLUMN}"),
+        ("dataset: data/digits.npz", "write a file as {name: npz, path: data/digits.npz}"),
+        ("dataset: houses.xlsx", "save it as a csv or npz file"),
+        ("precision: single", "did you mean float32?"),
+        ("loss: qqq", "or write a loss of your own, `module:attribute`"),
+        ("schedule: qqq", "reduce_on_plateau"),  # which cannot be one's own
+    ],
+)
+def test_a_value_as_others_write_it_is_told_as_it_is_written_here(problem: OneProblem, line: str, said: str) -> None:
+    first = problem(line, replaces=line.partition(" ")[0]).splitlines()[0]
+    assert first.endswith(said) or said in first

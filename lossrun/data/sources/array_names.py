@@ -67,9 +67,11 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
             )
         return _weighted(parts, parameters, known, where)
     if not targets:
+        targets, inputs = _named_x_and_y(known, inputs)
+    if not targets:
         raise DataError(
             f"dataset.target: names no array of {where}; name one of {', '.join(known)} (not needed for an archive of "
-            "x_train and y_train)"
+            "x and y, or of x_train and y_train)"
         )
     splits = split_by(parameters, known, where)
     weights = weight_column(parameters, known, where)
@@ -79,6 +81,13 @@ def chosen_arrays(known: Sequence[str], parameters: Mapping[str, Any], where: st
     check_no_target_among(inputs, targets)
     check_weights(weights, inputs, targets)
     return {"train": ArrayNames(tuple(inputs), tuple(targets), tuple(splits), tuple(weights))}
+
+
+def _named_x_and_y(known: Sequence[str], inputs: list[str]) -> tuple[list[str], list[str]]:
+    """Return the target and the inputs of an archive of x and y; ([], `inputs`) unless one array alone may be each."""
+    x = inputs or [name for name in known if name.lower() in _INPUT_WORDS]
+    y = [name for name in known if name.lower() in _TARGET_WORDS]
+    return (y, x) if len(y) == 1 and (inputs or len(x) == 1) else ([], inputs)
 
 
 def _parts_by_name(known: Sequence[str]) -> dict[str, ArrayNames]:
