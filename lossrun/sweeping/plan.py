@@ -278,6 +278,11 @@ def _checked(
         problems[text if named else f"{words(shared or failing[0])}: {text}"] = None
     if problems:
         raise ConfigError(list(problems))
+    read_as = {one.facts.task: one.config.loss.name for one in reversed(experiments) if one.facts.task_decided}
+    if len(read_as) > 1:
+        told = ", ".join(f"{task} for {loss}" for task, loss in reversed(read_as.items()))
+        text = f"the losses read these targets differently, so no score compares them: {told}; set dataset.task"
+        raise ConfigError([reading.source.problem(("dataset",), text).text])
     if len(metrics) > 1:
         text = (
             f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep each alone"

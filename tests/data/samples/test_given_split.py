@@ -321,8 +321,8 @@ def test_times_that_differ_by_nanoseconds_have_an_order(loaded: Load, tmp_path: 
 
 
 def test_an_archive_without_such_names_wants_a_target(loaded: Load, tmp_path: Path) -> None:
-    np.savez(tmp_path / "t.npz", x=X, y=Y)
-    with pytest.raises(DataError, match=r"^dataset\.target: names no array of .*; name one of x, y"):
+    np.savez(tmp_path / "t.npz", x=X, z=Y)
+    with pytest.raises(DataError, match=r"^dataset\.target: names no array of .*; name one of x, z"):
         loaded("npz", path="t.npz")
 
 
