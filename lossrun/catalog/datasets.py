@@ -161,7 +161,16 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "a space or an apostrophe",
                 spellings={"space": " ", "\u00a0": " ", "\u202f": " ", "’": "'"},
             ),
-            Parameter("encode", Literal["refuse", "one_hot"], "refuse", "what to do with columns of words"),
+            Parameter(
+                "encode",
+                Literal["refuse", "one_hot"],
+                "refuse",
+                "what to do with columns of words",
+                refused=dict.fromkeys(
+                    ("label", "ordinal", "integer", "codes"),
+                    "numbers give words an order that they do not have; use one_hot",
+                ),
+            ),
             Parameter(
                 "missing",
                 Literal["refuse", "drop", "mean"],

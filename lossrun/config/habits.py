@@ -80,7 +80,17 @@ HABITS: Final[dict[str, str]] = {
     "dtype": "precision",
     "sample_weight": "dataset.weight",
     "warmup": "schedule.warmup_epochs",
-    "dataset.normalize": "dataset.standardize",
+    **dict.fromkeys(
+        (f"dataset.{name}" for name in ("normalize", "scale", "scaling", "scaler", "normalization")),
+        "dataset.standardize",
+    ),
+    **dict.fromkeys((f"dataset.{name}" for name in ("columns", "usecols", "feature_columns", "x")), "dataset.inputs"),
+    **dict.fromkeys((f"dataset.{name}" for name in ("index_col", "exclude", "ignore")), "dataset.drop"),
+    **dict.fromkeys(
+        (f"dataset.{name}" for name in ("categorical", "categorical_columns", "one_hot", "get_dummies")),
+        "dataset.encode",
+    ),
+    "save_every": "checkpoint.every",
     "dataset.n_samples": "dataset.samples",
     "dataset.validation_split": "dataset.validation",
     "dataset.test_size": "dataset.test",
@@ -118,9 +128,40 @@ ANSWERS: Final[dict[str, str]] = {
         "an epoch is one pass over the training data, in batches of batch_size",
     ),
     **dict.fromkeys(
-        ("model.input_shape", "model.in_features", "model.num_classes", "model.output_size"), "it follows from the data"
+        (
+            *("model.input_shape", "model.in_features", "model.num_classes", "model.output_size", "model.input_dim"),
+            *("model.output_dim", "model.out_features", "model.in_channels", "model.input_size", "model.n_classes"),
+        ),
+        "it follows from the data",
     ),
-    **dict.fromkeys(("output_dir", "log_dir"), "the option --runs-dir names the folder of the runs"),
+    **dict.fromkeys(
+        ("output_dir", "log_dir", "checkpoint_dir", "save_dir"), "the option --runs-dir names the folder of the runs"
+    ),
+    "resume": "`lossrun resume RUN` continues a run that was stopped",
+    **dict.fromkeys(
+        ("logger", "loggers", "wandb", "tensorboard", "log_every_n_steps", "log_interval"),
+        "every epoch is in history.jsonl; the option --tensorboard also writes event files",
+    ),
+    **dict.fromkeys(
+        ("train", "trainer", "training", "fit", "compile", "hyperparameters", "hparams", "params", "config"),
+        "keys are not grouped like this: write each on its own line, such as epochs: 10",
+    ),
+    **dict.fromkeys(
+        ("grid", "param_grid", "search", "search_space", "tuner", "n_trials", "hyperopt", "optuna"),
+        "alternatives are in a sweep block, such as sweep: {learning_rate: [0.1, 0.01]}, or in the option --over of "
+        "`lossrun sweep`",
+    ),
+    "loss_weights": "a run has one loss; write a sum of several as a loss of your own, `module:attribute`",
+    **dict.fromkeys(("deterministic", "benchmark"), "every run repeats exactly on the same machine; remove it"),
+    **dict.fromkeys(
+        ("dataset.skiprows", "dataset.nrows", "dataset.comment"),
+        "the whole file is read, so remove those lines from it",
+    ),
+    "dataset.flatten": "each model takes images as it needs them; remove it",
+    **dict.fromkeys(
+        ("model.layer_norm", "model.layernorm", "model.residual", "model.attention"),
+        "the models here have batch_norm; write any other as a model of your own, `module:attribute`",
+    ),
     "save_best_only": "the weights of the best epoch are always kept; best chooses the metric",
     "early_stopping.restore_best_weights": "the weights of the best epoch are always kept, and scored next to the last",
     **dict.fromkeys(
@@ -187,8 +228,10 @@ ANSWERS: Final[dict[str, str]] = {
     **dict.fromkeys(("loss.axis", "loss.dim"), _ONE_AXIS),
     "loss.dtype": "precision sets the type of all numbers; remove it",
     "loss.log_target": "targets are probabilities, not logarithms; remove it",
-    "workers": "data are kept in memory, so there are no workers",
-    "num_workers": "data are kept in memory, so there are no workers",
+    **dict.fromkeys(
+        ("workers", "num_workers", "pin_memory", "prefetch", "persistent_workers"),
+        "data are kept in memory, so there are no workers",
+    ),
 }
 
 

@@ -179,6 +179,9 @@ _TRUTHS: Final = {
 _ELSEWHERE: Final = {
     "gpu": "cuda",
     **dict.fromkeys(("single", "full"), "float32"),
+    "all": "full",
+    "maximize": "max",
+    "minimize": "min",
     "classification": "multiclass",
     "categorical": "multiclass",
     "binary_classification": "binary",

@@ -54,7 +54,9 @@ def alternatives(kind: str, value: Any, key: str) -> str:
 
 
 def misplaced(parameter: Parameter, value: Any, key: str) -> str:
-    """Say where a schedule goes that is written as a learning rate, and several values for one; "" for other values."""
+    """Say what to do about a rate that is a word or a schedule, and about several values; "" for other values."""
+    if key == "learning_rate" and isinstance(value, str) and value.lower() in ("auto", "find", "best", "default"):
+        return "; `lossrun find-lr` suggests one"
     if key == "learning_rate" and isinstance(value, Mapping):
         return "; a schedule has a key of its own, next to it: schedule: {name: cosine}"
     if not isinstance(value, list) or len(value) < 2 or any(check(parameter, one)[2] for one in value):

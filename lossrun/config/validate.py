@@ -248,7 +248,13 @@ class _Checker:
         if meant is None or (here == dotted(path) and path and leaf not in known):
             near = nearest(name, known)
             elsewhere = _elsewhere(name.lower(), dotted(path))
-            meant = elsewhere if elsewhere and (not path or not near) else dotted((*path, near)) if near else None
+            meant = (
+                elsewhere
+                if elsewhere and (not path or not near or name.lower() in HABITS)
+                else dotted((*path, near))
+                if near
+                else None
+            )
         if meant:
             self.meant.add(meant)
             # For example, optimizer.learning_rate is the right word in the wrong place.

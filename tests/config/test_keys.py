@@ -173,6 +173,11 @@ def test_an_answer_is_given_wherever_the_key_is_written(problem: OneProblem, lin
         ("dataset: data/digits.npz", "write a file as {name: npz, path: data/digits.npz}"),
         ("dataset: houses.xlsx", "save it as a csv or npz file"),
         ("precision: single", "did you mean float32?"),
+        ("learning_rate: auto", "`lossrun find-lr` suggests one"),
+        ("batch_size: all", "did you mean full?"),
+        ("best: {mode: maximize}", "did you mean max?"),
+        ("dataset: {name: csv, path: a.csv, target: y, encode: label}", "words an order that they do not have"),
+        ("dataset: {name: mnist, batch: 32}", "write batch_size on a separate line, next to dataset"),
         ("loss: qqq", "or write a loss of your own, `module:attribute`"),
         ("schedule: qqq", "reduce_on_plateau"),  # which cannot be one's own
     ],
