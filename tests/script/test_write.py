@@ -1,5 +1,6 @@
 """The text itself: laid out as a formatter would, short, complete; the command; what cannot be written."""
 
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -102,8 +103,11 @@ SYNTHETIC: list[dict[str, Any]] = [
 ]
 
 
-def test_the_script_prints_the_losses_that_lossrun_trains_to(tmp_path: Path) -> None:
-    """As a program of its own, to the end: two epochs of every number that it prints."""
+def test_the_script_prints_the_losses_that_lossrun_trains_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run as a program, to the end: two epochs of every number that it prints. `tests/test_adding.py` runs scripts in a
+    process of their own, without lossrun."""
     config = {
         **TINY,
         "dataset": {**TINY["dataset"], "corrupt": {"outliers": 0.1}},
@@ -113,15 +117,14 @@ def test_the_script_prints_the_losses_that_lossrun_trains_to(tmp_path: Path) -> 
     }
     examined = load_experiment(from_mapping(config, tmp_path), tmp_path)
     (tmp_path / "experiment.py").write_text(write(script_input(examined, "config.yaml"), "pytorch"))
-    result = subprocess.run(
-        [sys.executable, "experiment.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("experiment.py", run_name="__main__")
+    printed = capsys.readouterr().out
     with begin(prepare(examined), tmp_path / "runs") as session:
         for _ in train(session, lambda: None):
             pass
     rows = [row for row in history.read(session.run.history_path).rows if row["seed"] == 0]
-    *epochs, last = result.stdout.splitlines()
+    *epochs, last = printed.splitlines()
     assert len(epochs) == len(rows) == 2
     for line, row in zip(epochs, rows, strict=True):
         said = dict(part.split() for part in line.partition(": ")[2].split(", "))

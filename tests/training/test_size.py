@@ -52,12 +52,12 @@ for config in json.loads(sys.argv[1]):
 
 
 CASES: list[dict[str, Any]] = [
-    {"model": {"name": "mlp", "hidden": [2000, 2000]}},
-    {"model": {"name": "mlp", "hidden": [2000, 2000]}, "optimizer": "sgd"},
+    {"model": {"name": "mlp", "hidden": [1500, 1500]}},
+    {"model": {"name": "mlp", "hidden": [1500, 1500]}, "optimizer": "sgd"},
     {"model": {"name": "mlp", "hidden": [1000, 1000]}, "seeds": 3, "optimizer": "rmsprop"},
-    {"dataset": {"name": "synthetic_regression", "samples": 100_000, "features": 300}, "batch_size": 5000},
+    {"dataset": {"name": "synthetic_regression", "samples": 60_000, "features": 300}, "batch_size": 5000},
     {
-        "dataset": {"name": "synthetic_regression", "samples": 20_000, "features": 5},
+        "dataset": {"name": "synthetic_regression", "samples": 8000, "features": 5},
         "model": {"name": "mlp", "hidden": [1000, 1000]},
         "batch_size": "full",
     },
