@@ -16,7 +16,7 @@ from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
 from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.interrupts import EndedError
-from lossrun.output import accept_any_text
+from lossrun.output import escape_unencodable
 from lossrun.shell import command, is_a_width
 from lossrun.version import __version__
 
@@ -83,7 +83,7 @@ def _leave(code: int, *texts: str, is_error: bool = True) -> NoReturn:
 def _run() -> None:
     """Run the command and write all its output. Raises BrokenPipeError if nobody reads it."""
     for stream in (sys.stdout, sys.stderr):
-        accept_any_text(stream)
+        escape_unencodable(stream)
     try:
         app()
     except SystemExit as leaving:

@@ -24,7 +24,7 @@ def harmless(text: str) -> str:
     )
 
 
-def accept_any_text(stream: TextIO | None) -> None:
+def escape_unencodable(stream: TextIO | None) -> None:
     r"""Let the stream write characters that its encoding does not have.
 
     Bytes of file names are written as they are, so that a printed path can be used; everything else as \\xe9.

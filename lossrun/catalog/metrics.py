@@ -206,7 +206,7 @@ SCALES: Final[dict[Scale, tuple[Callable[[TargetScale], bool], str]]] = {
 }
 
 
-def off_scale(targets: TargetScale | None, asked: Collection[str] = ()) -> frozenset[str]:
+def unsuitable_metrics(targets: TargetScale | None, asked: Collection[str] = ()) -> frozenset[str]:
     """Return the losses that are not useful metrics for these regression targets, so that runs are not scored by them.
 
     The result is the same for all runs on the same data.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lossrun.arguments import Format, Grouped, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
-from lossrun.commands.run_lookup import loaded_runs, meant_alone
+from lossrun.commands.run_lookup import loaded_runs, single_argument
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def compare(
     from lossrun.records.finding.runs import is_pattern
     from lossrun.report.comparison.requirement import enforce
 
-    alone, is_sweep = meant_alone(runs, tag, runs_dir)
+    alone, is_sweep = single_argument(runs, tag, runs_dir)
     sweep = alone if is_sweep else None
     if sweep is None and not tag and not any(map(is_pattern, runs or [])):
         check_at_least_two(len(runs or []), runs_dir)

@@ -19,7 +19,7 @@ from lossrun.arguments import (
     complete_packaged,
 )
 from lossrun.commands.importing import torch_is_imported
-from lossrun.commands.run_lookup import folder_of_data, read_config
+from lossrun.commands.run_lookup import chosen_data_dir, read_config
 from lossrun.shell import DEFAULT_RUNS, STDIN, command, join
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     from lossrun.errors import AbsentDataError
     from lossrun.experiment import experiment_without_data, load_experiment
     from lossrun.lint.size import size_of
-    from lossrun.lint.untold import only_torch_tells
+    from lossrun.lint.untold import parts_to_try
     from lossrun.plugins.loading import own_component
     from lossrun.records.files import config_file
     from lossrun.report.facts import facts, layers
@@ -52,20 +52,20 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     # What the user's own code prints is not part of the config.
     with redirect_stdout(sys.stderr):
         try:
-            experiment = load_experiment(reading, folder_of_data(data_dir))
+            experiment = load_experiment(reading, chosen_data_dir(data_dir))
         except AbsentDataError as problem:
-            without = experiment_without_data(reading, folder_of_data(data_dir))
+            without = experiment_without_data(reading, chosen_data_dir(data_dir))
             if without is None:
                 raise
             experiment, absent = without, str(problem).splitlines()[0].rstrip(":")
             for kind in ("model", "loss", "optimizer"):
                 if (choice := getattr(reading.config, kind)).is_plugin:
                     own_component(kind, choice, reading.directory)
-        if not absent and (tried := only_torch_tells(experiment.config, experiment.facts, experiment.data.values())):
+        if not absent and (tried := parts_to_try(experiment.config, experiment.facts, experiment.data.values())):
             with torch_is_imported():
                 from lossrun.training.starting.prepare import prepare
             own_layers = prepare(experiment).layers
-        planned = _checked_sweep(reading, folder_of_data(data_dir), without_data=bool(absent))
+        planned = _checked_sweep(reading, chosen_data_dir(data_dir), without_data=bool(absent))
     typer.echo(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
@@ -136,7 +136,7 @@ def script(
     written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
     # What the user's own code prints must not get into the script.
     with redirect_stdout(sys.stderr):
-        experiment = load_experiment(reading, folder_of_data(data_dir), trains=False)
+        experiment = load_experiment(reading, chosen_data_dir(data_dir), trains=False)
         given = ("standard input",) if config == STDIN else (str(config), written_by)
         text = write(script_input(experiment, *given), framework.value)
     for told in experiment.reading.notes:
@@ -299,5 +299,5 @@ def fetch(
     if found is None or found.component.name not in IMAGE_SETS:
         near = nearest_first(dataset, list(IMAGE_SETS), "dataset", "to download")
         raise UsageError(f"{dataset} is not among the datasets to download{near}")
-    for path in fetched(found.component.name, folder_of_data(data_dir)):
+    for path in fetched(found.component.name, chosen_data_dir(data_dir)):
         typer.echo(path)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lossrun.arguments import ConfigFile, DataDir, Overrides
-from lossrun.commands.run_lookup import folder_of_data, read_config
+from lossrun.commands.run_lookup import chosen_data_dir, read_config
 from lossrun.commands.sweeping import Jobs
 from lossrun.shell import command
 
@@ -62,7 +62,7 @@ def find_lr(
     from lossrun.sweeping.rate_finder import find_rate
 
     with search_progress(stderr(), hidden=quiet) as told:
-        found = find_rate(reading, folder_of_data(data_dir), steps=steps, jobs=jobs, told=told)
+        found = find_rate(reading, chosen_data_dir(data_dir), steps=steps, jobs=jobs, told=told)
     suggestion = found.suggestion
     assert suggestion is not None
     if output is not None:

@@ -38,7 +38,7 @@ def found_run_or_sweep(spec: str, runs_dir: Path, *, quiet: bool = False) -> tup
     return path, sweep
 
 
-def meant_alone(runs: Sequence[str] | None, tags: Sequence[str] | None, runs_dir: Path) -> tuple[Path | None, bool]:
+def single_argument(runs: Sequence[str] | None, tags: Sequence[str] | None, runs_dir: Path) -> tuple[Path | None, bool]:
     """Return the run or sweep that a lone argument means, and whether it is a sweep; None for patterns, tags, several.
 
     Raises RunError for an argument that means nothing, if there are sweeps that it may have been meant for; otherwise
@@ -166,7 +166,7 @@ def with_name_and_tags(set_: Sequence[str] | None, name: str | None, tags: Seque
     return [*(set_ or []), *named, *(text_option("--tag", "tags", text, adds=True) for text in tags or [])]
 
 
-def folder_of_data(given: Path | None) -> Path:
+def chosen_data_dir(given: Path | None) -> Path:
     if given is not None:
         return given
     from lossrun.data import default_data_dir

@@ -17,7 +17,7 @@ from lossrun.arguments import (
     XAxis,
     complete_runs,
 )
-from lossrun.commands.run_lookup import found_run, how_to_list, loaded_runs, meant_alone
+from lossrun.commands.run_lookup import found_run, how_to_list, loaded_runs, single_argument
 from lossrun.errors import RunError
 from lossrun.shell import DEFAULT_RUNS, command
 
@@ -200,7 +200,7 @@ def plot(
             raise UsageError("--by dataset: ranks have no --x, no --log, and one --metric; leave out the rest")
         _plot_ranks(runs, runs_dir, tag, metric, label, output)
         return
-    alone, is_sweep = meant_alone(runs, tag, runs_dir)
+    alone, is_sweep = single_argument(runs, tag, runs_dir)
     if alone is not None:
         if is_sweep:
             from lossrun.commands.sweeping import plot_sweep

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, ResumeOrStart, RunsDir
-from lossrun.commands.run_lookup import folder_of_data, read_config, with_name_and_tags
+from lossrun.commands.run_lookup import chosen_data_dir, read_config, with_name_and_tags
 from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
@@ -130,7 +130,7 @@ def sweep(
             prepare_workers()
 
     planned: Planned = plan_sweep(
-        reading, over or [], runs_dir, folder_of_data(data_dir), meanwhile=will_train, elsewhere=ray is not None
+        reading, over or [], runs_dir, chosen_data_dir(data_dir), meanwhile=will_train, elsewhere=ray is not None
     )
     if dry_run:
         from lossrun.report.sweep import print_cost, print_plan
@@ -141,13 +141,13 @@ def sweep(
             planned = replace(planned, cells=share.of(planned.cells))
         print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=later)
         if planned.cells:
-            print_cost(stdout(), estimated(planned, reading.directory, folder_of_data(data_dir), jobs))
+            print_cost(stdout(), estimated(planned, reading.directory, chosen_data_dir(data_dir), jobs))
         return
     cluster = cluster_of(ray, cpus, gpus, share)
     shared = resume_or_start or share is not None
     made = create(runs_dir, planned.name, planned.config, planned.cells, planned.facts, shared=shared)
     run_on_screen(
-        made, folder_of_data(data_dir), jobs=jobs, fail_fast=fail_fast, shard=share, cluster=cluster, quiet=quiet
+        made, chosen_data_dir(data_dir), jobs=jobs, fail_fast=fail_fast, shard=share, cluster=cluster, quiet=quiet
     )
 
 

@@ -8,7 +8,7 @@ import typer
 
 from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, Quiet, ResumeOrStart, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
-from lossrun.commands.run_lookup import folder_of_data, found_run_or_sweep, read_config, with_name_and_tags
+from lossrun.commands.run_lookup import chosen_data_dir, found_run_or_sweep, read_config, with_name_and_tags
 from lossrun.commands.sweeping import Cpus, FailFast, Gpus, Jobs, RayOption, ShardOption
 from lossrun.processes.taking_part import current, is_leader, require_one_process, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
@@ -65,7 +65,7 @@ def train(
     # Data need numpy, so it is imported only if the file has no mistakes.
     from lossrun.experiment import load_experiment
 
-    experiment = load_experiment(reading, folder_of_data(data_dir))
+    experiment = load_experiment(reading, chosen_data_dir(data_dir))
     if resume_or_start:
         from lossrun.records.finding.begun import begun
 
@@ -148,7 +148,7 @@ def _continue(
             return
         for text in resumable.notes:
             note(console, text)
-        experiment = load_experiment(resumable.reading, data_dir or resumable.data_dir(folder_of_data(None)))
+        experiment = load_experiment(resumable.reading, data_dir or resumable.data_dir(chosen_data_dir(None)))
 
         with torch_is_imported():
             from lossrun.screen import train_on_screen

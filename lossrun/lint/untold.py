@@ -20,7 +20,7 @@ LARGE_EXPONENT: Final = 20.0
 TINY: Final = 1e-15
 
 
-def only_torch_tells(config: Config, facts: DataFacts, data: Collection[Data]) -> list[str]:
+def parts_to_try(config: Config, facts: DataFacts, data: Collection[Data]) -> list[str]:
     """Return the parts of a config that have to be tried on a batch before it is known whether it trains.
 
     Args:

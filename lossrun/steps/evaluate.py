@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lossrun.catalog import DataFacts, Task
-from lossrun.catalog.metrics import PRIMARY_METRICS, off_scale
+from lossrun.catalog.metrics import PRIMARY_METRICS, unsuitable_metrics
 from lossrun.components.metrics import PreparedTargets, compute_metrics, predictions, prepared_targets, scored_output
 from lossrun.components.metrics.classes import ClassTargets
 from lossrun.components.metrics.item_shares import item_shares, shares_of
@@ -79,7 +79,7 @@ def evaluation_batch(device: torch.device) -> int:
 def output_spec_of(config: Config, facts: DataFacts) -> OutputSpec:
     """Return how the outputs of the configured model are read. `config` is resolved."""
     watched = watched_names(config)
-    left_out = off_scale(facts.target_scale, watched)
+    left_out = unsuitable_metrics(facts.target_scale, watched)
     return OutputSpec(facts.task, output_size(config, facts), *outputs_read_as(config, facts), left_out, watched)
 
 

@@ -14,7 +14,7 @@ from lossrun.config.source import Path as Place
 from lossrun.config.validate import validate
 from lossrun.errors import ConfigError, UsageError
 from lossrun.experiment import Experiment, load_experiment
-from lossrun.lint.untold import only_torch_tells
+from lossrun.lint.untold import parts_to_try
 from lossrun.plugins.loading import own_component
 from lossrun.sweeping.search_space.space import Space, Value
 
@@ -149,7 +149,7 @@ def refuse_if_all_fail(experiments: Sequence[Experiment]) -> None:
     problems: dict[str, None] = {}
     for experiment in experiments:
         config = experiment.config
-        if not only_torch_tells(config, experiment.facts, experiment.data.values()):
+        if not parts_to_try(config, experiment.facts, experiment.data.values()):
             return
         from lossrun.training.build import workplace
         from lossrun.training.starting.prepare import prepare

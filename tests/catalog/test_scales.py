@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lossrun.catalog.losses import LOSSES
-from lossrun.catalog.metrics import SCALES, off_scale
+from lossrun.catalog.metrics import SCALES, unsuitable_metrics
 from lossrun.data.samples.target_scale import target_scale
 
 DRAW = np.random.default_rng(0)
@@ -38,14 +38,14 @@ def test_what_means_nothing_on_the_data_is_left_out(name: str) -> None:
     values, left_out = TARGETS[name]
     targets = np.asarray(values, float)
     targets = targets[:, None] if targets.ndim == 1 else targets
-    assert off_scale(target_scale([targets])) == left_out
+    assert unsuitable_metrics(target_scale([targets])) == left_out
 
 
 def test_what_the_config_asks_for_is_never_left_out() -> None:
     prices = target_scale([np.array([[100_000.0], [350_000.0]])])
-    assert "huber" in off_scale(prices)
-    assert "huber" not in off_scale(prices, {"huber"})
-    assert off_scale(None) == frozenset()
+    assert "huber" in unsuitable_metrics(prices)
+    assert "huber" not in unsuitable_metrics(prices, {"huber"})
+    assert unsuitable_metrics(None) == frozenset()
 
 
 def test_whoever_has_a_threshold_in_target_units_says_so() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lossrun.config import from_mapping
 from lossrun.experiment import Experiment, load_experiment
-from lossrun.lint.untold import only_torch_tells
+from lossrun.lint.untold import parts_to_try
 from lossrun.training.starting.prepare import prepare
 
 LINE: dict[str, Any] = {"name": "inline", "inputs": [[1], [2], [3], [4], [5], [6]], "targets": [3, 5.5, 7, 9, 11, 13]}
@@ -59,7 +59,7 @@ def initialised(**init: Any) -> dict[str, Any]:
 )
 def test_what_has_to_be_tried(changes: dict[str, Any], told: list[str]) -> None:
     found = examined(changes)
-    assert only_torch_tells(found.config, found.facts, found.data.values()) == told
+    assert parts_to_try(found.config, found.facts, found.data.values()) == told
     if not told:
         assert prepare(found).layers == ()
 
@@ -73,7 +73,7 @@ def test_each_component_of_the_users_own_is_named(tmp_path: Path) -> None:
     config = {**PLAIN, **own, "dataset": "own_untold:data"}
     found = load_experiment(from_mapping(config, tmp_path), tmp_path)
     # The dataset's function has been called; the others are only known by name.
-    assert only_torch_tells(found.config, found.facts, found.data.values()) == [
+    assert parts_to_try(found.config, found.facts, found.data.values()) == [
         "dataset own_untold:data",
         "model own_untold:model",
         "loss own_untold:loss",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lossrun.catalog.metrics import off_scale
+from lossrun.catalog.metrics import unsuitable_metrics
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.lint.rules import columns
@@ -224,7 +224,7 @@ def test_the_linter_knows_the_columns_beforehand(laboratory: Laboratory, task: s
     examined = load_experiment(from_mapping({**COMMON, **TASKS[task]}, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
         (scores,) = session.validate().values()
-    left_out = off_scale(examined.facts.target_scale)
+    left_out = unsuitable_metrics(examined.facts.target_scale)
     assert ("mape" in left_out) == (task in ("regression", "variances", "counts"))
     missing = ["train_loss", *(f"val_{name}" for name in left_out)]
     assert list(scores) == [name for name in columns(examined.facts, examined.config) if name not in missing]

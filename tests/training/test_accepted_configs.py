@@ -11,7 +11,7 @@ from lossrun.catalog import COMPONENTS
 from lossrun.config import from_mapping
 from lossrun.errors import LossrunError
 from lossrun.experiment import Experiment, load_experiment
-from lossrun.lint.untold import only_torch_tells
+from lossrun.lint.untold import parts_to_try
 from lossrun.training.loop import train
 from lossrun.training.starting.prepare import prepare
 from lossrun.training.starting.start import begin
@@ -91,7 +91,7 @@ def simpler(draw: random.Random, config: dict[str, Any]) -> dict[str, Any] | Non
 def accepted(config: dict[str, Any], folder: Path) -> Experiment:
     """The experiment, if `lossrun check` finds nothing to refuse. Raises LossrunError."""
     experiment = load_experiment(from_mapping(config, folder), folder)
-    if only_torch_tells(experiment.config, experiment.facts, experiment.data.values()):
+    if parts_to_try(experiment.config, experiment.facts, experiment.data.values()):
         prepare(experiment)
     return experiment
 

@@ -10,7 +10,7 @@ from lossrun.catalog.parameter import REQUIRED, Parameter
 from lossrun.catalog.schedules.parameters import WARMUP
 
 
-def stairs_without_a_share(parameters: Mapping[str, Any]) -> str:
+def mismatched_boundaries(parameters: Mapping[str, Any]) -> str:
     boundaries, fractions = parameters.get("boundaries", []), parameters.get("fractions", [])
     if len(boundaries) != len(fractions):
         return (
@@ -84,7 +84,7 @@ BY_EPOCH: Final[tuple[Schedule, ...]] = (
             "piecewise_constant_decay",
             remark="Keras counts boundaries in steps, lossrun in epochs",
         ),
-        contradiction=stairs_without_a_share,
+        contradiction=mismatched_boundaries,
     ),
     Schedule(
         name="reduced_start",

@@ -90,7 +90,7 @@ def compute_metrics(
         reads_as: The `prediction` of the loss that the model was trained on. Logits (output none) that the loss reads
             as probabilities go through a softmax (multiclass) or a sigmoid. If the loss itself applies a sigmoid to
             exclusive classes, pass output "sigmoid".
-        left_out: Names not to compute (`catalog.metrics.off_scale`).
+        left_out: Names not to compute (`catalog.metrics.unsuitable_metrics`).
 
     Returns:
         {name: value of shape (...)}, float64, on the same device (for "mps", which has no float64, on the CPU).

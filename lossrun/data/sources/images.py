@@ -17,7 +17,7 @@ from lossrun.data.samples.dataset import Part, Scaling, UnsplitData
 from lossrun.data.sources.array_cache import cached
 from lossrun.data.sources.download import download
 from lossrun.data.sources.idx import read_idx
-from lossrun.data.sources.places import array_cache_dir, is_nowhere
+from lossrun.data.sources.places import array_cache_dir, has_no_home
 from lossrun.errors import AbsentDataError, DataError
 from lossrun.files import is_file, is_folder
 from lossrun.nearby import nearby
@@ -92,7 +92,7 @@ def _elsewhere(folder: Path) -> str:
 
 
 def _downloaded(name: str, file_name: str, folder: Path) -> Path:
-    if is_nowhere(folder):
+    if has_no_home(folder):
         raise AbsentDataError(
             f"{name}: there is no home directory to keep its files in; name the folder above {name}/ with --data-dir "
             "or LOSSRUN_DATA_DIR"

@@ -22,7 +22,7 @@ def default_data_dir() -> Path:
     return path
 
 
-def is_nowhere(folder: Path) -> bool:
+def has_no_home(folder: Path) -> bool:
     """Return whether `folder` is a cache that cannot exist, because there is no home directory."""
     return folder.is_relative_to(_NOWHERE)
 

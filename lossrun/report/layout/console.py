@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from lossrun.output import accept_any_text, harmless
+from lossrun.output import escape_unencodable, harmless
 from lossrun.shell import PROGRAM, is_a_width
 
 # Wide enough that nothing is cut if there is no terminal.
@@ -51,7 +51,7 @@ def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     if stream is None:  # closed by the parent process
         return _Console(file=io.StringIO())
-    accept_any_text(stream)
+    escape_unencodable(stream)
     # In a pipe, messages stay on one line, so that they can be searched.
     width = None if stream.isatty() else _PIPE_WIDTH if stderr else _asked_width()
     return _Console(stderr=stderr, width=width, soft_wrap=not stream.isatty())
