@@ -99,12 +99,16 @@ class RateSearch:
 
     @property
     def suggestion(self) -> float | None:
-        """The middle of the rates that are as good as the best one, or the rate `MOST_AWAY` from the best one if the
-        middle is further; None if all diverged."""
+        """A rate among those that are as good as the best one, but at most `MOST_AWAY` from it; None if all diverged.
+
+        It is their middle, or the smallest of them if the run is longer than the longest trainings: the best rate falls
+        as training gets longer.
+        """
         if self.best is None or self.working is None:
             return None
-        middle, best = math.sqrt(self.working[0] * self.working[1]), self.best.rate
-        return readable(min(max(middle, best / MOST_AWAY), best * MOST_AWAY), 2)
+        low, high = self.working
+        chosen, best = math.sqrt(low * high) if self.is_whole else low, self.best.rate
+        return readable(min(max(chosen, best / MOST_AWAY), best * MOST_AWAY), 2)
 
     @property
     def is_whole(self) -> bool:

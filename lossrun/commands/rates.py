@@ -48,8 +48,9 @@ def find_lr(
 
     It costs as much as about 20 of the longest trainings. A small model is tried with 16 seeds in the last round, which
     train together and take the time of a few: with 2 seeds the best rate is often best by chance. For a run of more
-    than 2000 steps the search costs less and is less certain, because the best rate of a short training is sometimes
-    too large for a long one. With splits or folds, the first one is used.
+    than 2000 steps the search costs less and is less certain. Then the suggestion is the smallest of the rates that are
+    as good, because the best rate of a short training is often too large for a long one. With splits or folds, the
+    first one is used.
     """
     reading = read_config(config, set_ or [], quiet=quiet)
     if output is not None:

@@ -52,9 +52,10 @@ def reasons(found: RateSearch) -> list[str]:
     why = f"after {length}, {best.rate:.3g} has the best {found.metric}, {format_number(best.score)}"
     low, high = working
     if low < high:
-        where = "is" if found.suggestion == readable(math.sqrt(low * high), 2) else "lies towards"
+        place, at = ("the middle", math.sqrt(low * high)) if found.is_whole else ("the smallest", low)
+        where = "is" if found.suggestion == readable(at, 2) else "lies towards"
         chance = f" by more than the seeds differ by chance, {found.noise:.2g}" if found.noise else ""
-        near = f"from {reach(low, high, 3)} none is worse{chance}, and {found.suggestion:g} {where} the middle"
+        near = f"from {reach(low, high, 3)} none is worse{chance}, and {found.suggestion:g} {where} {place}"
         texts = [f"{why}; {near}"]
     elif found.noise:
         texts = [f"{why}; the rates next to it are worse by more than the seeds differ by chance, {found.noise:.2g}"]
@@ -69,8 +70,8 @@ def reasons(found: RateSearch) -> list[str]:
         texts.append(f"{above.rate:.3g} already diverges: with other data or seeds, a smaller rate is safer")
     if not found.is_whole:
         texts.append(
-            f"a longer training usually does best at the same rate or a smaller one; --steps {found.run_steps} tries "
-            "rates for the whole run"
+            "the run is longer, and usually does best at the same rate or a smaller one; "
+            f"--steps {found.run_steps} tries rates for the whole run"
         )
     cost = f"{readable(found.cost, 2):g}"
     runs = f"{cost} time{'s' if cost != '1' else ''} the steps of one run"

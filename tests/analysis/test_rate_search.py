@@ -104,6 +104,17 @@ def test_the_suggestion_stays_near_the_best_where_what_works_falls_to_one_side()
     assert certain.suggestion == pytest.approx(0.1)
 
 
+def test_for_a_longer_run_the_smallest_of_the_rates_that_are_as_good_is_suggested() -> None:
+    flat: Score = lambda rate, _: 1.0 if 0.009 <= rate <= 0.05 else 3.0  # noqa: E731
+    longer = searched(flat, steps=900, run=9000)
+    assert longer.working is not None
+    assert longer.suggestion == pytest.approx(longer.working[0], rel=0.05)  # two digits
+    assert "is the smallest" in "\n".join(reasons(longer))
+    whole = searched(flat)
+    assert whole.suggestion is not None
+    assert whole.suggestion > 1.5 * longer.suggestion
+
+
 def tries_of(errors: Sequence[float], noise: Sequence[Sequence[float]]) -> list[RateTry]:
     """Return tries a quarter of a decade apart: the mean error of each rate, and what its seeds add to it."""
     found = []
@@ -164,7 +175,7 @@ def test_rates_that_diverge_only_later_are_left() -> None:
 
 def test_the_reason_says_what_limits_the_answer_and_what_it_cost() -> None:
     text = "\n".join(reasons(searched(bowl(0.01, limit=0.017), steps=900, run=9000)))
-    for part in ("900 of 9,000 steps", "already diverges", "a longer training", "--steps 9000"):
+    for part in ("900 of 9,000 steps", "already diverges", "the run is longer", "--steps 9000"):
         assert part in text
     found = searched(bowl(0.01))
     seeds = (FEWEST_SEEDS, FEWEST_SEEDS, 4)
