@@ -164,16 +164,23 @@ def _without_main_script() -> Iterator[None]:
 
 @contextmanager
 def _deferring_interrupts() -> Iterator[None]:
-    """Deliver Ctrl-C only after the block."""
+    """Deliver Ctrl-C only after the block.
+
+    Blocking the signal would not do: another thread, such as one of torch's, receives it instead.
+    """
     main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "pthread_sigmask"):
+    before = signal.getsignal(signal.SIGINT) if main else None
+    if before is None:  # in another thread, or with a handler that Python does not know
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

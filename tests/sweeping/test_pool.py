@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -90,14 +92,21 @@ def test_ctrl_c_waits_until_the_pool_knows_its_processes(monkeypatch: pytest.Mon
 
     def submit(_pool: ProcessPoolExecutor, _task: Any, /, *_arguments: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)  # for the other thread to receive it
         known.append("process")
 
     monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The system gives a signal to any thread of the process that does not block it.
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
     try:
         with pytest.raises(KeyboardInterrupt), worker_pool(1) as pool:
             pool.submit(abs, -3)
     finally:
+        over.set()
+        other.join()
         signal.signal(signal.SIGINT, before)
     assert known == ["process"]
 
