@@ -62,8 +62,8 @@ def find_lr(
     from lossrun.report.rate_search import print_next, print_search, search_progress
     from lossrun.sweeping.rate_finder import find_rate
 
-    with search_progress(stderr(), hidden=quiet) as told:
-        found = find_rate(reading, chosen_data_dir(data_dir), steps=steps, jobs=jobs, told=told)
+    with search_progress(stderr(), hidden=quiet) as report:
+        found = find_rate(reading, chosen_data_dir(data_dir), steps=steps, jobs=jobs, report=report)
     suggestion = found.suggestion
     assert suggestion is not None
     if output is not None:

@@ -100,7 +100,7 @@ def found_runs(
     from lossrun.records.finding.runs import find_all
     from lossrun.report.layout.console import note, stderr
 
-    def told(run: str, path: Path) -> None:
+    def report(run: str, path: Path) -> None:
         if specs is not None:
             specs[run] = path
         if path.name != Path(run).name:
@@ -108,7 +108,7 @@ def found_runs(
 
     for run in runs or []:
         _refuse_sweep(run, runs_dir)
-    return find_all(runs or [], runs_dir, tags or [], told)
+    return find_all(runs or [], runs_dir, tags or [], report)
 
 
 def loaded_runs(
@@ -127,13 +127,13 @@ def loaded_runs(
     from lossrun.records.recorded import load_all
     from lossrun.report.layout.console import stderr, warning
 
-    def told(problem: str) -> None:
+    def report(problem: str) -> None:
         warning(stderr(), problem)
 
-    loaded = load_all(found_runs(runs, runs_dir, tags, specs), told, at_least=at_least)
+    loaded = load_all(found_runs(runs, runs_dir, tags, specs), report, at_least=at_least)
     for run in loaded if tell_edits else ():
         for text in run.edited:
-            told(f"{run.name}: {text}")
+            report(f"{run.name}: {text}")
     return loaded
 
 

@@ -249,7 +249,7 @@ def run_on_screen(
             fail_fast=fail_fast,
             shard=shard,
             cluster=cluster,
-            told=lambda cell, how: ended(cell, how.ending, how.problem, how.notes),
+            report=lambda cell, how: ended(cell, how.ending, how.problem, how.notes),
             begins=begins,
             trains=epochs.trains,
         )

@@ -116,8 +116,8 @@ def load(path: Path) -> RecordedRun:
     )
 
 
-def load_all(paths: Sequence[Path], told: Callable[[str], None], *, at_least: int = 1) -> list[RecordedRun]:
-    """Read the runs that can be read; `told(problem)` is called for every other run.
+def load_all(paths: Sequence[Path], report: Callable[[str], None], *, at_least: int = 1) -> list[RecordedRun]:
+    """Read the runs that can be read; `report(problem)` is called for every other run.
 
     Raises:
         RunError: If fewer than `at_least` can be read.
@@ -132,7 +132,7 @@ def load_all(paths: Sequence[Path], told: Callable[[str], None], *, at_least: in
     if problems and len(runs) < at_least:
         raise problems[0]
     for problem in problems:
-        told(f"left out: {problem}")
+        report(f"left out: {problem}")
     return runs
 
 

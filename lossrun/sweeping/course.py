@@ -25,7 +25,7 @@ from lossrun.sweeping.worker import Ended
 
 # Called as each cell ends, as each phase begins with its number of cells, and with the cells that are being trained
 # whenever these change.
-Told = Callable[[PlannedCell, Ended], None]
+ReportEnding = Callable[[PlannedCell, Ended], None]
 Begins = Callable[[str, int], None]
 Trains = Callable[[Sequence[PlannedCell]], None]
 
@@ -38,7 +38,7 @@ def run_sweep(
     fail_fast: bool = False,
     shard: Shard | None = None,
     cluster: Cluster | None = None,
-    told: Told = lambda cell, ended: None,
+    report: ReportEnding = lambda cell, ended: None,
     begins: Begins = lambda phase, cells: None,
     trains: Trains = lambda cells: None,
 ) -> dict[str, Ended]:
@@ -58,14 +58,14 @@ def run_sweep(
     """
     if shard is not None:
         with running_shard(sweep.path, shard):
-            cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
+            cells = _cells(sweep, data_dir, jobs, report, cluster, fail_fast=fail_fast)
             cells.trains = trains
             cells.writing = partial(waiting_for, sweep.path)
             cells.options = {**cells.options, "--shard": str(shard)}
             _run_shard(sweep, cells, shard, begins)
         return cells.endings
     with writing(sweep.path):
-        cells = _cells(sweep, data_dir, jobs, told, cluster, fail_fast=fail_fast)
+        cells = _cells(sweep, data_dir, jobs, report, cluster, fail_fast=fail_fast)
         cells.trains = trains
         tuning, final = _planned(sweep)
         # Once the final runs are planned, further tuning cannot change them.
@@ -164,7 +164,7 @@ def _cells(
     sweep: SweepDirectory,
     data_dir: Path | None,
     jobs: int | None,
-    told: Told,
+    report: ReportEnding,
     cluster: Cluster | None,
     *,
     fail_fast: bool,
@@ -174,8 +174,8 @@ def _cells(
     options = {"--jobs": None if jobs is None else str(jobs)}
     if cluster is not None:
         again = {**cluster.options, **options}
-        return Cells(sweep, jobs or MOST_TASKS, folder, told, fail_fast, cluster.workers, again)
-    return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, told, fail_fast, options=options)
+        return Cells(sweep, jobs or MOST_TASKS, folder, report, fail_fast, cluster.workers, again)
+    return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, report, fail_fast, options=options)
 
 
 def _planned(sweep: SweepDirectory) -> tuple[list[PlannedCell], list[PlannedCell]]:

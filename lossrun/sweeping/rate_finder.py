@@ -44,7 +44,7 @@ def find_rate(
     *,
     steps: int | None = None,
     jobs: int | None = None,
-    told: Callable[[int, int], object] = lambda done, steps: None,
+    report: Callable[[int, int], object] = lambda done, steps: None,
 ) -> RateSearch:
     """Try learning rates and return what was found. Nothing is written.
 
@@ -52,7 +52,7 @@ def find_rate(
         reading: The config; its own learning rate does not matter.
         steps: The length of the longest trainings; None for the whole run, but at most `MOST_STEPS`.
         jobs: Worker processes of one thread each; None for one per core.
-        told: Called with the number of rates tried so far and the steps of the last ones.
+        report: Called with the number of rates tried so far and the steps of the last ones.
 
     Raises:
         ConfigError: If the config has a mistake.
@@ -80,7 +80,7 @@ def find_rate(
     from lossrun.training.process.stopping import listening
 
     with listening() as asked, worker_pool(min(jobs or cores(), MOST_JOBS)) as pool:
-        trying = _Trying(pool, asked, experiment, metric, told)
+        trying = _Trying(pool, asked, experiment, metric, report)
         rounds = tuple(search(trying, low, high * BEYOND, longest, goal, seeds))
     result = RateSearch(metric, goal, whole, rounds)
     if result.suggestion is None:
@@ -113,9 +113,9 @@ class _Trying:
         asked: "Requests",
         experiment: Experiment,
         metric: str,
-        told: Callable[[int, int], object],
+        report: Callable[[int, int], object],
     ) -> None:
-        self.pool, self.asked, self.told = pool, asked, told
+        self.pool, self.asked, self.report = pool, asked, report
         reading = experiment.reading
         config = strict_json.dumps(reading.config.to_mapping())
         self.of = config, reading.directory, experiment.data_dir, metric
@@ -137,7 +137,7 @@ class _Trying:
                     raise request.error(f"{request.reason}; nothing was written")
                 for one in ended:
                     self.done += len(one.result())
-                    self.told(self.done, steps)
+                    self.report(self.done, steps)
         except BrokenProcessPool as error:
             text = "a worker process was killed, probably for lack of memory; --jobs 1 trains with one rate at a time"
             raise OutOfMemoryError(text) from error

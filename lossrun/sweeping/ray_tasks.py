@@ -48,7 +48,7 @@ class _Attempt:
     sweep: Path
     stack: Sequence[PlannedCell]
     folders: tuple[Path, Path]
-    told: "Future[dict[str, Ended]]"
+    future: "Future[dict[str, Ended]]"
     receiver: Receiver
     losses: int = 0
 
@@ -74,9 +74,9 @@ class Tasks:
         """
         # The current folder of a node is another one.
         sweep, folders = sweep.absolute(), (config_dir.absolute(), data_dir.absolute())
-        told: Future[dict[str, Ended]] = Future()
-        self._start(_Attempt(sweep, stack, folders, told, Receiver(sweep, stack)))
-        return told
+        future: Future[dict[str, Ended]] = Future()
+        self._start(_Attempt(sweep, stack, folders, future, Receiver(sweep, stack)))
+        return future
 
     def stop(self) -> None:
         """Make every task save its state and end: a task receives a cancellation as a Ctrl-C."""
@@ -152,10 +152,10 @@ class Tasks:
         except BaseException as error:
             _cancel(generator)
             attempt.receiver.close()
-            attempt.told.set_exception(error)
+            attempt.future.set_exception(error)
             return False
         attempt.receiver.close()
-        attempt.told.set_result(dict(endings))
+        attempt.future.set_result(dict(endings))
         return False
 
     def _lost(self, attempt: _Attempt, problem: str, *, by_itself: bool = False) -> None:
@@ -167,14 +167,14 @@ class Tasks:
         progressed = steps_done(attempt.sweep, attempt.stack) > attempt.receiver.steps
         losses = 1 if progressed else attempt.losses + 1
         if self._is_stopping:
-            attempt.told.set_result(_all(attempt, Ended("stopped")))
+            attempt.future.set_result(_all(attempt, Ended("stopped")))
         elif by_itself and not progressed:
-            attempt.told.set_exception(BrokenProcessPool(problem))
+            attempt.future.set_exception(BrokenProcessPool(problem))
         elif losses > MOST_LOSSES:
-            attempt.told.set_result(_all(attempt, Ended("blocked", f"its task was lost {losses} times: {problem}")))
+            attempt.future.set_result(_all(attempt, Ended("blocked", f"its task was lost {losses} times: {problem}")))
         else:
             receiver = Receiver(attempt.sweep, attempt.stack)
-            self._start(_Attempt(attempt.sweep, attempt.stack, attempt.folders, attempt.told, receiver, losses))
+            self._start(_Attempt(attempt.sweep, attempt.stack, attempt.folders, attempt.future, receiver, losses))
 
 
 @contextmanager

@@ -29,7 +29,7 @@ CHECKED_EVERY: Final = 0.1  # seconds between checks for requests from outside
 
 @dataclass
 class Cells:
-    """The cells of a sweep being run. `told(cell, ended)` is called as soon as one ends.
+    """The cells of a sweep being run. `report(cell, ended)` is called as soon as one ends.
 
     Attributes:
         workers: Returns, for a number of jobs, the workers that train the stacks.
@@ -45,7 +45,7 @@ class Cells:
     sweep: SweepDirectory
     jobs: int
     data_dir: Path
-    told: Callable[[PlannedCell, Ended], None]
+    report: Callable[[PlannedCell, Ended], None]
     fail_fast: bool = False
     workers: Callable[[int], AbstractContextManager[Workers]] = local_workers
     options: Mapping[str, object] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Cells:
 
     def _end(self, cell: PlannedCell, ended: Ended) -> None:
         self.endings[cell.directory] = ended
-        self.told(cell, ended)
+        self.report(cell, ended)
 
     def with_stacks(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
         """Return the cells with their stacks; see `lossrun.sweeping.stacks.with_stacks`."""

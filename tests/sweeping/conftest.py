@@ -34,11 +34,11 @@ inline_pool.install()
 ended = count(1)
 sweep, folder = map(Path, sys.argv[1:3])
 
-def told(cell, ending):
+def report(cell, ending):
     if next(ended) == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-run_sweep(SweepDirectory(sweep), data_dir=folder, jobs=1, told=told)
+run_sweep(SweepDirectory(sweep), data_dir=folder, jobs=1, report=report)
 """
 
 

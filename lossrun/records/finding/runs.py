@@ -81,12 +81,12 @@ def find_all(
     specs: Sequence[str],
     runs_dir: Path,
     tags: Sequence[str] = (),
-    told: Callable[[str, Path], None] = lambda spec, path: None,
+    report: Callable[[str, Path], None] = lambda spec, path: None,
 ) -> list[Path]:
     """Return the runs that the specs mean, in the order given, and only those with all `tags`.
 
     A pattern is matched, ignoring case, with the names of directories and of runs; it adds every run that is not there
-    yet, oldest first. Other specs are as for `find`, and `told(spec, path)` is called with the run found. Without
+    yet, oldest first. Other specs are as for `find`, and `report(spec, path)` is called with the run found. Without
     specs, all runs with the tags are returned.
 
     Raises:
@@ -99,7 +99,7 @@ def find_all(
             found += [path for path in _by_pattern(spec, runs_dir) if path.resolve() not in there]
         else:
             path = find(spec, runs_dir)
-            told(spec, path)
+            report(spec, path)
             found.append(path)
     kept = [path for path in found if has_tags(path, tags)]
     if kept:
