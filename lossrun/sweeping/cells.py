@@ -130,9 +130,14 @@ def _placed(before: ConfigSource, changed: ConfigSource, path: Place, origin: Pl
     )
 
 
-def checked(cell: Cell, reading: SourcedConfig, data_dir: Path) -> Experiment:
-    """Check a cell against its data, and load the user's own components. Raises UsageError and DataError."""
-    experiment = load_experiment(replace(reading, config=cell.config, source=cell.source), data_dir)
+def checked(cell: Cell, reading: SourcedConfig, data_dir: Path, loaded: Experiment | None = None) -> Experiment:
+    """Check a cell against its data, and load the user's own components.
+
+    `loaded`: another cell's experiment, which probably has the same data.
+
+    Raises UsageError and DataError.
+    """
+    experiment = load_experiment(replace(reading, config=cell.config, source=cell.source), data_dir, loaded=loaded)
     for kind in ("model", "loss", "optimizer"):
         if (choice := getattr(experiment.config, kind)).is_plugin:
             own_component(kind, choice, reading.directory)

@@ -255,7 +255,7 @@ def _checked(
     experiments: list[Experiment] = []
     for pair in pairs:
         try:
-            experiment = checked(pair[0], reading, data_dir)
+            experiment = checked(pair[0], reading, data_dir, loaded=experiments[-1] if experiments else None)
         except (ConfigError, UsageError) as error:
             for one in error.problems:
                 of_pairs.setdefault(one, []).append(pair[0].pair)

@@ -30,8 +30,13 @@ _FREE: Final = ("seed", "seeds", "learning_rate", "name", "tags")
 def with_stacks(cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path) -> list[PlannedCell]:
     """Return the cells, in their order, each with the name of its stack: the directory of the stack's first cell."""
     stacks: dict[str, str] = {}
+    loaded: Experiment | None = None  # most cells of a sweep have the same data
     for alike in _alike(cells):
-        seeds = _most_seeds(alike[0], config_dir, data_dir) if len(alike) > 1 else 1
+        seeds = 1
+        if len(alike) > 1:
+            reading = from_mapping({**alike[0].config, "lint": "warn"}, config_dir)
+            loaded = load_experiment(reading, data_dir, loaded=loaded)
+            seeds = most_seeds(loaded)
         for stack in _divided(alike, seeds):
             stacks |= {cell.directory: stack[0].directory for cell in stack}
     return [replace(cell, stack=stacks[cell.directory]) for cell in cells]
@@ -62,10 +67,6 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(optimizer, Mapping):
         fixed["optimizer"] = {key: value for key, value in optimizer.items() if key != "weight_decay"}
     return fixed
-
-
-def _most_seeds(cell: PlannedCell, config_dir: Path, data_dir: Path) -> int:
-    return most_seeds(load_experiment(from_mapping({**cell.config, "lint": "warn"}, config_dir), data_dir))
 
 
 def most_seeds(experiment: Experiment, *, own_rates: bool = True) -> int:
