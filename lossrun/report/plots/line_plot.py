@@ -44,6 +44,7 @@ def line_plot(
     bands: Mapping[int, Band] | None = None,
     per_colour: int = 1,
     marks_at_points: bool = False,
+    marks: str = "",
 ) -> list[Text]:
     """Draw all series into one picture.
 
@@ -56,6 +57,7 @@ def line_plot(
         bands: {number of a series: its band}, shaded below all curves.
         per_colour: How many neighbouring series share a colour.
         marks_at_points: Whether marks show where the points of a curve are; otherwise they are at even distances.
+        marks: A character for each series, which the caller explains; "" for the usual marks and a legend.
 
     Returns:
         The lines of the picture; empty if there is no point to show. Where curves cross, the first series is on top.
@@ -78,7 +80,15 @@ def line_plot(
     margin = max((cell_len(text) for text in labels.values()), default=0) + 2
     columns = max(width - margin, 10)
     canvas = _draw(
-        shown, x_span, y_span, columns, height, unicode=unicode, per_colour=per_colour, marks_at_points=marks_at_points
+        shown,
+        x_span,
+        y_span,
+        columns,
+        height,
+        unicode=unicode,
+        per_colour=per_colour,
+        marks_at_points=marks_at_points,
+        marks=marks or (_MARKS if unicode else _ASCII_MARKS),
     )
     for number, (lows, highs) in shaded.items():
         shade = Text(chr(_BLANK + _BAND_DOTS) if unicode else _BAND_ASCII, style=f"dim {_colour(number // per_colour)}")
@@ -97,6 +107,8 @@ def line_plot(
     if x_label:
         room = max(columns - cell_len(x_label), 0)
         lines.append(Text(" " * (margin + room // 2) + x_label))
+    if marks:
+        return lines
     return lines + _legend([name for name, _ in shown], margin, width, unicode=unicode, per_colour=per_colour)
 
 
@@ -133,6 +145,7 @@ def _draw(
     unicode: bool,
     per_colour: int,
     marks_at_points: bool,
+    marks: str,
 ) -> dict[_Cell, Text]:
     """Return the cells that are not empty."""
     across, down = (2, 4) if unicode else (1, 1)
@@ -158,12 +171,12 @@ def _draw(
         points.append([cell for cell in ends if cell in path])
 
     def glyph(cell: _Cell) -> str:
-        return chr(_BLANK + dots[cell]) if unicode else _ASCII_MARKS[owner[cell] % len(_ASCII_MARKS)]
+        return chr(_BLANK + dots[cell]) if unicode else marks[owner[cell] % len(marks)]
 
     cells = {cell: Text(glyph(cell), style=_colour(number // per_colour)) for cell, number in owner.items()}
     if unicode:
         for cell, number in (_marked_at(points) if marks_at_points else _marked(paths)).items():
-            cells[cell] = Text(_MARKS[number % len(_MARKS)], style=_colour(number // per_colour))
+            cells[cell] = Text(marks[number % len(marks)], style=_colour(number // per_colour))
     return cells
 
 

@@ -10,10 +10,10 @@ from lossrun.analysis.sweeps.sensitivity import Sensitivity, sensitivity
 from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metric_names import better
-from lossrun.report.layout.console import is_bounded
+from lossrun.report.layout.console import is_bounded, note
 from lossrun.report.layout.glyphs import draws_unicode
 from lossrun.report.layout.text_table import print_line
-from lossrun.report.plots.line_plot import line_plot
+from lossrun.report.plots.line_plot import MARKS, line_plot
 
 _PIPE_WIDTH: Final = 79
 _WIDEST: Final = 120
@@ -43,6 +43,8 @@ def print_curves(console: Console, found: Sensitivity, title: str, *, names: Seq
     """
     width = min(console.width - 1, _WIDEST) if is_bounded(console) else _PIPE_WIDTH
     called = [line.label for line in found.lines] if names is None else [names[line.pair] for line in found.lines]
+    # So many curves need marks that differ without colour, and then the letters themselves are the clearest ones.
+    letters = "".join(called) if len(called) > MARKS and all(len(name) == 1 for name in called) else ""
     lines = line_plot(
         [(name, line.xs, means(line.scores)) for name, line in zip(called, found.lines, strict=True)],
         width=width,
@@ -52,10 +54,15 @@ def print_curves(console: Console, found: Sensitivity, title: str, *, names: Seq
         log_y=is_log(found),
         x_label=found.key,
         marks_at_points=True,
+        marks=letters,
     )
     print_line(console, title, style="bold")
     for line in lines:
         console.print(line, soft_wrap=True)
+    if letters:
+        print_line(console, "letters: as in the leaderboard")
+    elif len(called) > MARKS:
+        note(console, f"marks repeat, because there are only {MARKS} for {len(called)} curves")
 
 
 def means(scores: Sequence[Spread | None]) -> list[float]:

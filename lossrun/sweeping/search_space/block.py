@@ -172,7 +172,7 @@ class _Reader:
             self.refuse("sampler", "set samples, such as samples: 30, and give a key a range without points")
         if sampler == "tpe" and tuning is None and not self.problems:
             self.refuse("sampler", "tpe learns from the tuning scores; leave out tune: false")
-        fixed = [one.key for one in alternatives if one.is_range or one.key == "learning_rate"]
+        fixed = [one.key for one in alternatives if one.is_tunable]
         if sampler == "tpe" and spans and fixed and not self.problems:
             self.refuse(fixed[0], "tpe draws every tuned key; give this one a range without points too")
         if sampler == "tpe" and find_spec("optuna") is None:
@@ -215,11 +215,11 @@ class _Reader:
 
     def _tuning(self, alternatives: Sequence[Alternatives], spans: Sequence[Span]) -> Tuning | None:
         value = self.block.get("tune")
-        tunable = bool(spans) or any(one.is_range or one.key == "learning_rate" for one in alternatives)
+        tunable = bool(spans) or any(one.is_tunable for one in alternatives)
         if value is False or (value is None and not tunable):
             return None
         if not tunable:
-            self.refuse("tune", "there is nothing to tune; give learning_rate alternatives, or another key a range")
+            self.refuse("tune", "there is nothing to tune; give learning_rate several values, or another key a range")
             return None
         given = {"metric": value} if isinstance(value, str) else {} if value in (None, True) else value
         names = ("metric", "seeds", "repeats")

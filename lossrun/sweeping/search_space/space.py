@@ -24,6 +24,11 @@ class Alternatives:
     origins: tuple[Path, ...]
     is_range: bool = False
 
+    @property
+    def is_tunable(self) -> bool:
+        """Whether the best of the values may be chosen for each pair; otherwise each value makes a pair."""
+        return self.is_range or (self.key == "learning_rate" and len(self.values) > 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
@@ -68,7 +73,7 @@ class Space:
         """The keys whose best value is chosen for each pair; empty for a plain grid."""
         if self.tuning is None:
             return ()
-        ranges = [one.key for one in self.alternatives if one.is_range or one.key == "learning_rate"]
+        ranges = [one.key for one in self.alternatives if one.is_tunable]
         return (*ranges, *(span.key for span in self.spans))
 
     def combinations(self) -> Iterator[dict[str, tuple[Value, Path]]]:

@@ -40,6 +40,12 @@ def test_a_logarithmic_range_is_evenly_spaced_and_readable(with_block: Callable[
         ({"loss": ["mse", "mae"], "learning_rate": [0.1, 0.01], "tune": False}, ()),
         ({"optimizer.momentum": {"range": [0, 0.9], "points": 3}}, ("optimizer.momentum",)),
         ({"learning_rate": {"log_range": [1e-3, 1]}, "samples": 4}, ("learning_rate",)),
+        # One rate leaves nothing to choose: it is part of every pair.
+        ({"loss": ["mse", "mae"], "learning_rate": [0.1]}, ()),
+        (
+            {"learning_rate": [0.1], "optimizer.momentum": {"range": [0, 0.9], "points": 3}},
+            ("optimizer.momentum",),
+        ),
     ],
 )
 def test_rates_and_ranges_are_tuned(
