@@ -135,7 +135,7 @@ def compare(
              "--per-seed": per_seed, "--curves": curves, "--only-table": only_table}  # fmt: skip
     if by is not None and (unused := [name for name, value in given.items() if value]):
         raise UsageError(f"--by dataset: {unused[0]} is about runs on one dataset; leave out one of the two")
-    moment, specs, tuning = moment_of(at), dict[str, Path](), None
+    moment, specs, tuning, board = moment_of(at), dict[str, Path](), None, None
     as_asked = partial(
         compared, metric=metric, at=moment, margin=margin, target=target, over=over.value if over else None
     )
@@ -163,17 +163,22 @@ def compare(
             from lossrun.report.comparison.formats import written_by_dataset
 
             boards = [board for board in result.boards if len(board.labels) > 1]
-            parts = {board.about: as_asked(board.runs, label=board.labels) for board in boards}
+            parts = {
+                one.about: one.with_tuning(as_asked(one.runs, label=one.labels, untuned=one.untuned)) for one in boards
+            }
             typer.echo(written_by_dataset(parts, format_.value, per_seed=per_seed), nl=False)
             return
         loaded, tuning = list(result.final), result.tuning
+        board = result.boards[0] if by is None else None
         label = label if label or by else list(result.labels)
     else:
         loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
     if by is not None:
         _across_datasets(loaded, format_, metric, at=moment, label=label or (), specs=specs, html=html)
         return
-    comparison = as_asked(loaded, plan=plan, label=label or (), specs=specs)
+    untuned = board.untuned if board else {}
+    comparison = as_asked(loaded, plan=plan, label=label or (), specs=specs, untuned=untuned)
+    comparison = board.with_tuning(comparison) if board else comparison
     if require is not None:
         check_requirement(comparison, require.value)
     if html is not None:

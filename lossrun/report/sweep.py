@@ -90,6 +90,8 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
         _print_tuning(console, tuning, sign, names=_letters(result) if short else None, everything=everything)
     if text := method(result):
         print_line(console, text)
+    if text := _other_metric(result):
+        note(console, text)
     for cell, why in result.failed.items():
         note(console, f"{cell} failed: {why}")
     for stack, why in result.divided.items():
@@ -168,12 +170,19 @@ def method(result: SweepResult) -> str:
     if result.tuning is None or not result.final:
         return ""
     tuning = result.tuning
-    values = _counted({count for pair in tuning.pairs for count in pair.tried or [len(pair.trials)]}, "value")
+    tuned = list(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
+    counts = {count for pair in tuning.pairs for count in pair.tried or [len(pair.trials)]}
+    values = _counted(counts, "combination" if len(tuned) > 1 else "value")
     # In the first round of halving all repetitions try each value, later only those that keep it.
     over = _counted({len(pair.every[0].cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs}, "seed")
     comparisons = [board.comparison for board in result.boards if board.comparison is not None]
-    fresh = len(comparisons[0].runs[0].seeds) if comparisons else len(result.final[0].seeds)
-    keys = ", ".join(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
+    # A pair has fewer seeds if a repetition of its tuning found no value.
+    fresh = max(
+        [len(run.seeds) + len(run.left_out) for one in comparisons for run in one.runs]
+        or [len(run.seeds) for run in result.final]
+    )
+    lacking = any(board.untuned[name] for board in result.boards for name in board.untuned)
+    keys = " and ".join([", ".join(tuned[:-1]), tuned[-1]] if len(tuned) > 1 else tuned)
     if tuning.drawn:
         keys += ", drawn by a tree-structured Parzen estimator" if tuning.adaptive else ", drawn at random"
     if tuning.grown > 0:
@@ -187,7 +196,7 @@ def method(result: SweepResult) -> str:
     compared = "; these runs are compared" if comparisons else ""
     against = "; each is compared with A, which had the best score in tuning" if _several(comparisons) else ""
     if splits := resampled_by(result.final[0].config):
-        each = fresh // tuning.repeats
+        each = -(-fresh // tuning.repeats)
         return (
             f"each pair was tuned on each of {tuning.repeats} {splits} by itself, over {values} of "
             f"{keys} on {over}{halving}, by the validation {metric} of that {splits[:-1]}; the best value was then "
@@ -195,15 +204,32 @@ def method(result: SweepResult) -> str:
             f"that it is tested on, and the comparison includes the tuning{against}"
         )
     if tuning.repeats > 1:
+        every = f"all {tuning.repeats} seeds of each pair are"
+        which = "the seeds for which it found a value are" if lacking else every
         return (
             f"each pair was tuned {tuning.repeats} times, each time over {values} of {keys} on {over} of "
             f"its own{halving}, by validation {metric}; the best value of each time was then trained on one other "
-            f"seed; all {tuning.repeats} seeds of each pair are compared, so that the comparison includes the tuning"
+            f"seed; {which} compared, so that the comparison includes the tuning"
             f"{against}"
         )
     return (
         f"each pair was tuned over {values} of {keys} on {over}{halving}, by validation {metric}; "
         f"the best value of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}{compared}{against}"
+    )
+
+
+def _other_metric(result: SweepResult) -> str:
+    """Say that the verdicts are about another metric than the one that chose the values; "" if they are not."""
+    tuning, comparison = result.tuning, result.comparison
+    if tuning is None or comparison is None or bare(tuning.metric) == "loss":
+        return ""
+    deciding = [metric.name for metric in comparison.metrics if metric.decides]
+    if not deciding or bare(tuning.metric) in map(bare, deciding):
+        return ""
+    decided = " and ".join(deciding)
+    return (
+        f"{tuning.metric} chose the values, and {decided} decides; `--metric {bare(tuning.metric)}` compares by what "
+        "chose them"
     )
 
 

@@ -93,7 +93,7 @@ class Trainings:
         rows, ends = [], {}
         for number, seed in enumerate(seeds):
             split = self._split(config, number, len(seeds))
-            lost = cell.phase == "tune" and rate > self.diverging and self.generator.random() < 0.5
+            lost = cell.phase == "tune" and self.diverges(cell, seed)
             truth = self.accuracy(rate, epochs)
             measured = truth + self._of_samples(split, rate) + self._own(self.deviation * math.sqrt(self.own))
             if not lost:
@@ -115,6 +115,10 @@ class Trainings:
             warnings=(),
             whole=True,
         )
+
+    def diverges(self, cell: PlannedCell, seed: int) -> bool:  # noqa: ARG002
+        """Whether a seed of a tuning run diverges."""
+        return bool(cell.config["learning_rate"] > self.diverging and self.generator.random() < 0.5)
 
     def _own(self, deviation: float) -> float:
         return float(self.generator.normal(0, deviation))

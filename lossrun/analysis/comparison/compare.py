@@ -138,6 +138,7 @@ def compare(
     over: Over | None = None,
     label: Sequence[str] = (),
     specs: Mapping[str, Path] = MappingProxyType({}),
+    untuned: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> ComparedRuns:
     """Compare at least two runs; every run is compared with the first.
 
@@ -153,6 +154,7 @@ def compare(
             seeds and new test items, where predictions on test data were kept.
         label: What to call the runs, as `named_by_user` takes it.
         specs: {what a run was called on the command line: its directory}.
+        untuned: {name of a run: the seeds that it lacks because a sweep's tuning found no value for them}.
 
     Raises:
         UsageError: For fewer than two runs, a run given twice, a metric that the runs do not share, an epoch that no
@@ -192,8 +194,9 @@ def compare(
     sides = []
     for run, group, why in zip(compared, whole, pending, strict=True):
         elsewhere = diverged_in_unfinished_runs(group, whole)
-        seeds = (*group.run.seeds, *elsewhere)
-        sides.append(Side(run.letter, seeds, (*run.diverged, *elsewhere), why, splits(group.run)))
+        lacking = tuple(untuned.get(group.run.name, ()))
+        seeds = (*group.run.seeds, *elsewhere, *lacking)
+        sides.append(Side(run.letter, seeds, (*run.diverged, *elsewhere), why, splits(group.run), lacking))
     items = over_items(whole, marks) if at == "best" else None
     judged = verdicts(deciders, sides, margin, items, over) if not reasons else ()
     if over == "items" and not any(verdict.difference and verdict.difference.items for verdict in judged):

@@ -25,6 +25,7 @@ class Side:
         diverged: The seeds that diverged.
         pending: Why its values are not final; "" if they are.
         splits: The split of each seed; None if all seeds share one.
+        untuned: The seeds without a run, because a sweep's tuning found no value for them.
     """
 
     letter: str
@@ -32,6 +33,12 @@ class Side:
     diverged: tuple[int, ...]
     pending: str
     splits: Splits | None = None
+    untuned: tuple[int, ...] = ()
+
+    @property
+    def is_selected(self) -> bool:
+        """Whether its seeds with a value are a selection of those that went well."""
+        return bool(self.diverged or self.untuned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +180,10 @@ def _verdict(
     if difference is not None and corrected is not None and not lost:
         better = difference.mean * sign(decider.goal) > 0
         if margin is not None and enough and within_margin(difference, margin, level):
-            word = "no clear difference" if run.diverged or reference.diverged else "equivalent"
-        elif corrected <= LEVEL and not (run if better else reference).diverged:
+            word = "no clear difference" if run.is_selected or reference.is_selected else "equivalent"
+        elif corrected <= LEVEL and not (run if better else reference).is_selected:
             word = ("better" if better else "worse") if enough else ("probably better" if better else "probably worse")
-    incomplete = bool(lost or run.diverged or reference.diverged)
+    incomplete = bool(lost or run.is_selected or reference.is_selected)
     settled_by: Needed | None = None
     # If diverged or lost seeds prevent a verdict, more seeds do not help.
     undecided = word not in ("better", "worse", "equivalent") and not incomplete
@@ -227,7 +234,8 @@ def _lost(run: Side, reference: Side, difference: PairedDifference | None) -> in
     if difference is None:
         return 0
     common = set(run.seeds) & set(reference.seeds)
-    return len(common - set(run.diverged) - set(reference.diverged) - set(difference.per_seed))
+    gone = {*run.diverged, *run.untuned, *reference.diverged, *reference.untuned}
+    return len(common - gone - set(difference.per_seed))
 
 
 def _limits(name: str, run: Side, reference: Side, difference: PairedDifference | None, lost: int) -> list[str]:
@@ -239,6 +247,11 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
         f"{len(side.diverged)} of {len(side.seeds)} seeds of {side.letter} diverged"
         for side in (reference, run)
         if side.diverged
+    ]
+    found += [
+        f"the tuning of {side.letter} found no value for {len(side.untuned)} of {len(side.seeds)} seeds"
+        for side in (reference, run)
+        if side.untuned
     ]
     common = set(run.seeds) & set(reference.seeds)
     if not common:

@@ -1,5 +1,6 @@
 """Collect what a sweep has found: its tuning, and comparisons of the final runs that share their held-out data."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,14 +11,14 @@ from typing import Any
 
 from lossrun.analysis.comparison.compare import ComparedRuns, compare
 from lossrun.analysis.sweeps.cells import failures, loaded, loaded_all
-from lossrun.analysis.sweeps.trials import Trial, best_trial
+from lossrun.analysis.sweeps.trials import shares
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, tuning_from
 from lossrun.analysis.sweeps.words import data_words, word, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import grouped
 from lossrun.analysis.values.readings import Spread
 from lossrun.analysis.values.splits import resampled_by, splits
-from lossrun.catalog.metric_names import Goal
+from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_events, read_plan
 
@@ -38,6 +39,9 @@ class Board:
         scores: {primary metric: its values}, on test data if there are any; of the first run.
         about: Which data these are, where the sweep has several: `dataset=moons`.
         configs: {directory: config} of each run, as it was trained.
+        tuned: {name of a compared run: the values that it was tuned to}.
+        retuned: Whether each pair was tuned for each seed separately.
+        untuned: {name of a compared run: the final seeds for which its tuning found no value}.
     """
 
     runs: tuple[RecordedRun, ...]
@@ -46,6 +50,14 @@ class Board:
     scores: Mapping[str, Spread]
     about: str = ""
     configs: Mapping[Path, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    tuned: Mapping[str, str] = field(default_factory=dict)
+    retuned: bool = False
+    untuned: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def with_tuning(self, found: ComparedRuns) -> ComparedRuns:
+        """Return a comparison of these runs that says what each was tuned to."""
+        runs = (replace(run, tuned=self.tuned.get(run.name, ""), retuned=self.retuned) for run in found.runs)
+        return replace(found, runs=tuple(runs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ def result_from(
                 ended.append((cell, run))
     order = list(dict.fromkeys(_held_out(run) for _, run in ended))
     by_data = groupby(sorted(ended, key=lambda pair: order.index(_held_out(pair[1]))), lambda pair: _held_out(pair[1]))
-    boards = tuple(_board(list(members), tuning) for _, members in by_data)
+    boards = tuple(_board(list(members), tuning, facts["seeds"]) for _, members in by_data)
     return SweepResult(name, tuning, boards, len(plan) - len(over), len(plan), failed, {})
 
 
@@ -136,7 +148,9 @@ def _held_out(run: RecordedRun) -> str:
     return str([digests.get(part) for part in ("validation", "test")])
 
 
-def _board(members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningResult | None) -> Board:
+def _board(
+    members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningResult | None, seeds: Sequence[int]
+) -> Board:
     cells = {run.path: cell for cell, run in members}
     by_pair: dict[str, list[RecordedRun]] = {}
     for cell, run in members:
@@ -144,25 +158,32 @@ def _board(members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningRes
     of = {words(pair.pair): pair for pair in tuning.pairs} if tuning else {}
     pairs = list(by_pair)
     if tuning is not None:
-        first = reference([of[pair].chosen if pair in of else None for pair in pairs], tuning.goal)
+        # A repetition without a score would make the pair look better than it is.
+        whole = [pair in of and None not in of[pair].choices for pair in pairs]
+        scores = [of[pair].score if one else None for pair, one in zip(pairs, whole, strict=True)]
+        first = reference(scores, tuning.goal)
         pairs = [pairs[first], *pairs[:first], *pairs[first + 1 :]]
     repeated = tuning is not None and tuning.repeats > 1
     ordered = [run for pair in pairs for run in (_as_one(by_pair[pair], cells) if repeated else by_pair[pair])]
     groups = grouped(ordered)
     firsts = [cells[group.members[0].path] for group in groups]
     labels = _apart([words(cell.pair) or "base config" if repeated else words(cell.changes) for cell in firsts])
-    comparison = None
-    if len(groups) > 1:
-        found = compare(ordered, label=labels)
-        tuned = {
-            group.run.name: _choices_words(of[words(cell.pair)]) if repeated else _tuned_words(cell)
-            for group, cell in zip(groups, firsts, strict=True)
-        }
-        runs = (replace(run, tuned=tuned.get(run.name, ""), retuned=repeated) for run in found.runs)
-        comparison = replace(found, runs=tuple(runs))
+    named = [(group.run.name, cell) for group, cell in zip(groups, firsts, strict=True)]
+    tuned = {name: _choices_words(of[words(cell.pair)]) if repeated else _tuned_words(cell) for name, cell in named}
+    untuned = {name: _untuned(of[words(cell.pair)], seeds) for name, cell in named} if repeated else {}
     configs = {run.path: run.config for _, run in members}
     about = data_words(members[0][0].pair)
-    return Board(tuple(ordered), tuple(labels), comparison, readings.primary_scores(groups[0].run), about, configs)
+    primary = readings.primary_scores(groups[0].run)
+    board = Board(tuple(ordered), tuple(labels), None, primary, about, configs, tuned, repeated, untuned)
+    if len(groups) < 2:
+        return board
+    return replace(board, comparison=board.with_tuning(compare(ordered, label=labels, untuned=untuned)))
+
+
+def _untuned(pair: PairTuning, seeds: Sequence[int]) -> list[int]:
+    """Return the final seeds of the repetitions of tuning in which no run has a score."""
+    each = shares(seeds, len(pair.choices))
+    return [seed for choice, its in zip(pair.choices, each, strict=True) if choice is None for seed in its]
 
 
 def _as_one(runs: Sequence[RecordedRun], cells: Mapping[Path, PlannedCell]) -> list[RecordedRun]:
@@ -184,14 +205,15 @@ def _apart(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def reference(chosen: Sequence[Trial | None], goal: Goal) -> int:
-    """Return the number of the run that the others are compared with: the one with the best score in tuning.
+def reference(scores: Sequence[Spread | None], goal: Goal) -> int:
+    """Return the number of the pair that the others are compared with: the first with the best score in tuning.
 
     Args:
-        chosen: What each run was tuned to; None if that is not known.
+        scores: In tuning; None for a pair without one.
     """
-    best = best_trial([trial for trial in chosen if trial is not None], goal)
-    return 0 if best is None else next(place for place, trial in enumerate(chosen) if trial is best)
+    upward = sign(goal)
+    worths = [-math.inf if score is None else upward * score.mean for score in scores]
+    return worths.index(max(worths))
 
 
 def _tuned_words(cell: PlannedCell) -> str:

@@ -89,10 +89,7 @@ def heat_map(tuning: TuningResult) -> HeatMap | None:
     if len(keys) != 2:
         return None
     rows, columns = alternatives[keys[0]], alternatives[keys[1]]
-    found = {
-        (word(pair.pair[keys[0]]), word(pair.pair[keys[1]])): pair.chosen.score if pair.chosen else None
-        for pair in tuning.pairs
-    }
+    found = {(word(pair.pair[keys[0]]), word(pair.pair[keys[1]])): pair.score for pair in tuning.pairs}
     scores = tuple(tuple(found.get((row, column)) for column in columns) for row in rows)
     return HeatMap((keys[0], keys[1]), rows, columns, scores, tuning.metric, tuning.goal)
 

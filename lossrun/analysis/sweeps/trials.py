@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.catalog.metric_names import Goal, sign
+from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell
 
 SAME: Final = 1e-12  # the relative difference of scores that are equal
@@ -21,8 +22,8 @@ class Trial:
         score: The tuning metric at each seed's best epoch; None if a seed diverged, the run failed, or it has not
             ended.
         by_seed: The same for each seed that has one, also if others diverged.
-        course: The tuning metric after each epoch, the mean over the seeds. A stopped seed keeps its last value, and a
-            diverged seed its last finite one. NaN before the first value.
+        courses: {seed: the score that it would have if it had ended after each epoch}: its value at the best epoch so
+            far; NaN before the first value.
         epochs: How many epochs it was trained, all seeds together.
         left_behind: Whether halving stopped it: it has no score, because it was trained for fewer epochs than others.
         diverged: Whether a seed diverged.
@@ -35,7 +36,7 @@ class Trial:
     diverged: bool
     ended: bool
     by_seed: Mapping[int, float] = field(default_factory=dict)
-    course: tuple[float, ...] = ()
+    courses: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
     epochs: int = 0
     left_behind: bool = False
 
@@ -136,12 +137,6 @@ def _united(runs: Sequence[Trial]) -> Trial:
         return first
     by_seed = {seed: value for run in runs for seed, value in run.by_seed.items()}
     seeds = [seed for run in runs for seed in run.cell.config["seeds"]]
-    weights = [len(run.cell.config["seeds"]) for run in runs]
-    length = min(len(run.course) for run in runs)
-    course = (
-        sum(weight * run.course[epoch] for run, weight in zip(runs, weights, strict=True)) / sum(weights)
-        for epoch in range(length)
-    )
     return Trial(
         replace(first.cell, config={**first.cell.config, "seeds": seeds}),
         first.values,
@@ -149,7 +144,7 @@ def _united(runs: Sequence[Trial]) -> Trial:
         diverged=any(run.diverged for run in runs),
         ended=all(run.ended for run in runs),
         by_seed=by_seed,
-        course=tuple(course),
+        courses={seed: course for run in runs for seed, course in run.courses.items()},
         epochs=sum(run.epochs for run in runs),
     )
 
@@ -169,3 +164,19 @@ def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[
         for one in trials
         if own <= set(one.cell.config["seeds"])
     ]
+
+
+def courses_of(run: RecordedRun, metric: str) -> dict[int, tuple[float, ...]]:
+    """Return for each seed the metric at the best epoch so far, after each epoch."""
+    best_metric, upward = run.config["best"]["metric"], sign(run.config["best"]["mode"])
+    highest: dict[int, float] = {}
+    found: dict[int, list[float]] = {}
+    for row in run.history.rows:
+        seed, value = row["seed"], float(row.get(best_metric, math.nan))
+        course = found.setdefault(seed, [])
+        if math.isfinite(value) and upward * value > highest.get(seed, -math.inf):
+            highest[seed] = upward * value
+            course.append(float(row.get(metric, math.nan)))
+        else:
+            course.append(course[-1] if course else math.nan)
+    return {seed: tuple(course) for seed, course in found.items()}

@@ -1,7 +1,7 @@
 """Collect what the tuning of a sweep has found: the score of each value, and the values that each pair got."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,16 +10,18 @@ from lossrun.analysis.sweeps.trials import (
     Trial,
     best_trial,
     choices_of,
+    courses_of,
     judged,
     key_of,
     longest,
     repetitions,
     shares,
 )
-from lossrun.analysis.sweeps.tuned_range import as_error, bound, is_on_edge, working_decades
+from lossrun.analysis.sweeps.tuned_range import is_on_edge, working_decades
 from lossrun.analysis.sweeps.words import data_words
 from lossrun.analysis.values import readings
-from lossrun.catalog.metric_names import Goal, goal, sign
+from lossrun.analysis.values.readings import Spread, spread
+from lossrun.catalog.metric_names import Goal, goal
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 
@@ -48,6 +50,26 @@ class PairTuning:
     choices: tuple[Trial | None, ...] = ()
     every: tuple[Trial, ...] = ()
     tried: tuple[int, ...] = ()
+
+    @property
+    def score(self) -> Spread | None:
+        """The score in tuning: that of what each repetition chose, on the seeds of the repetition."""
+        if self.chosen is None or len(self.choices) < 2:
+            return self.chosen.score if self.chosen else None
+        return spread({seed: choice.by_seed[seed] for choice, seed in self._seeds() if seed in choice.by_seed})
+
+    @property
+    def courses(self) -> list[tuple[float, ...]]:
+        """The courses of what was chosen, one for each seed of `score`."""
+        if self.chosen is None or len(self.choices) < 2:
+            return list(self.chosen.courses.values()) if self.chosen else []
+        return [choice.courses[seed] for choice, seed in self._seeds() if seed in choice.courses]
+
+    def _seeds(self) -> Iterator[tuple[Trial, int]]:
+        """Yield what each repetition chose, with each of the seeds that it was chosen by."""
+        for choice, seeds in zip(self.choices, repetitions(self.every, len(self.choices)), strict=True):
+            if choice is not None:
+                yield from ((choice, seed) for seed in seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,27 +231,15 @@ def _trial(cell: PlannedCell, run: RecordedRun | None, metric: str, *, failed: b
     by_seed = {seed: value for seed, value in (column.per_seed if column else {}).items() if seed not in lost}
     score = column if run.status == "finished" and not lost and column and math.isfinite(column.mean) else None
     finite = {seed: value for seed, value in by_seed.items() if math.isfinite(value)}
-    return Trial(cell, values, score, bool(lost), failed or ended, finite, _course(run, metric), len(run.history.rows))
+    return Trial(
+        cell, values, score, bool(lost), failed or ended, finite, courses_of(run, metric), len(run.history.rows)
+    )
 
 
 def score_of(sweep: SweepDirectory, metric: str, cell: PlannedCell) -> float | None:
     """Return the mean score of a tuning run; None if it has not ended, has diverged or failed."""
     score = _trial(cell, loaded(sweep, cell), metric, failed=False).score
     return None if score is None else score.mean
-
-
-def _course(run: RecordedRun, metric: str) -> tuple[float, ...]:
-    """Return the mean over the seeds after each epoch; a seed that has stopped keeps its last value."""
-    by_epoch: dict[int, dict[int, float]] = {}
-    for row in run.history.rows:
-        if math.isfinite(value := float(row.get(metric, math.nan))):
-            by_epoch.setdefault(row["epoch"], {})[row["seed"]] = value
-    means: list[float] = []
-    latest: dict[int, float] = {}
-    for epoch in range(1, max(by_epoch, default=0) + 1):
-        latest |= by_epoch.get(epoch, {})
-        means.append(sum(latest.values()) / len(latest) if latest else math.nan)
-    return tuple(means)
 
 
 def validation_samples(run: RecordedRun) -> set[int]:
@@ -244,7 +254,10 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None],
     edges: tuple[str, ...] = ()
     decades = None
     if chosen is not None:
-        edges = tuple(key for key in chosen.values if is_on_edge(key, chosen, trials))
+        of = [judged(every, seeds, len(choices)) for seeds in repetitions(every, len(choices))]
+        own = list(map(_on_edge, of, choices)) if len(choices) > 1 else [_on_edge(trials, chosen)]
+        # Of one repetition in two; a single one may choose an edge by chance.
+        edges = tuple(key for key in chosen.values if 2 * sum(key in keys for keys in own) >= len(made))
         if len(chosen.values) == 1 and len(trials) > 1 and not any(trial.left_behind for trial in trials):
             decades = working_decades(chosen, trials, goal)
     tried = tuple(
@@ -252,6 +265,12 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None],
         for seeds in repetitions(every, len(choices))
     )
     return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices), tuple(every), tried)
+
+
+def _on_edge(trials: Sequence[Trial], choice: Trial | None) -> list[str]:
+    """Return the tuned keys whose chosen value is on the edge of the values that were tried."""
+    own = next((trial for trial in trials if choice is not None and trial.values == choice.values), None)
+    return [] if own is None else [key for key in own.values if is_on_edge(key, own, trials)]
 
 
 def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
@@ -263,20 +282,3 @@ def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
     for pair in tuning.pairs:
         parts.setdefault(data_words(pair.pair), []).append(pair)
     return {about: replace(tuning, pairs=tuple(pairs)) for about, pairs in parts.items()}
-
-
-def target_of(tuning: TuningResult) -> float | None:
-    """Return a score that every pair with a score has reached: the speeds of reaching it can be compared.
-
-    It is a score that works about as well as that of the worst pair.
-    """
-    scores = [pair.chosen.score.mean for pair in tuning.pairs if pair.chosen and pair.chosen.score]
-    worst = max((as_error(score, tuning.goal) for score in scores), default=None)
-    return None if worst is None else as_error(bound(worst), tuning.goal)
-
-
-def epochs_to(target: float, trial: Trial, goal: Goal) -> int | None:
-    """Return the first epoch, from 1, after which the mean over the seeds has reached the target; None for never."""
-    upward = sign(goal)
-    reached = (epoch for epoch, value in enumerate(trial.course, 1) if upward * value >= upward * target)
-    return next(reached, None)

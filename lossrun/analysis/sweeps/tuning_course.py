@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from lossrun.analysis.sweeps.trials import Trial, best_trial, judged, repetitions
+from lossrun.analysis.sweeps.trials import Trial, best_trial, judged, key_of, repetitions
 from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.catalog.metric_names import Goal
@@ -65,19 +65,17 @@ def by_rounds(pair: PairTuning, goal: Goal, rounds: Sequence[int]) -> tuple[Cour
     """Return a point for each of the `rounds` of halving, which are given by their lengths in epochs.
 
     The effort is what was planned up to the end of the round. The score is that of the round's own trainings, which are
-    longer than those of the round before.
+    longer than those of the round before; where tuning was repeated, of the best one of each repetition.
     """
     points: list[CoursePoint] = []
     spent = 0
+    repeats = max(1, len(pair.choices))
     for epochs in rounds:
         trials = [trial for trial in pair.every if trial.cell.config["epochs"] == epochs]
         if not trials or not all(trial.ended for trial in trials):
             break
         spent += sum(epochs * len(trial.cell.config["seeds"]) for trial in trials)
-        points.append(_point(spent, trials, goal))
+        each = repetitions(pair.every, repeats) if repeats > 1 else [[]]
+        bests = [best_trial(judged(trials, seeds, repeats), goal) for seeds in each]
+        points.append(CoursePoint(spent, _together(bests), len({key_of(trial.values) for trial in trials}), epochs))
     return tuple(points)
-
-
-def _point(effort: int, trials: Sequence[Trial], goal: Goal) -> CoursePoint:
-    best = best_trial(trials, goal)
-    return CoursePoint(effort, None if best is None else best.score, len(trials), trials[-1].cell.config["epochs"])

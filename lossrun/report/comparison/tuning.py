@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lossrun.analysis.sweeps.sensitivity import HeatMap
+from lossrun.analysis.sweeps.speed import epochs_to, target_of
 from lossrun.analysis.sweeps.trials import Trial
-from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, epochs_to, saved_share, target_of
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, saved_share
 from lossrun.analysis.sweeps.tuning_course import CoursePoint, by_rounds, by_tries
 from lossrun.analysis.sweeps.tuning_curve import LEAST, TuningPoint, tuning_curve
-from lossrun.analysis.sweeps.words import words
+from lossrun.analysis.sweeps.words import word, words
 from lossrun.catalog.metric_names import better
 from lossrun.report.comparison.compare_tables import marked_cells
 from lossrun.report.layout.numbers import format_number, format_spread
@@ -49,7 +50,7 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
         Column("best", tuple(map(_best_words, pairs)), right=False),
         Column(
             f"{tuning.metric}\nin tuning",
-            tuple(format_spread(pair.chosen.score, sign) if pair.chosen else "-" for pair in pairs),
+            tuple(format_spread(pair.score, sign) for pair in pairs),
         ),
         Column("tried", tuple(map(_tried, pairs))),
         *(_counts(name, lost) for name, of in _LOST.items() if any(lost := [sum(map(of, p.trials)) for p in pairs])),
@@ -81,7 +82,7 @@ def _speed(tuning: TuningResult) -> list[Column]:
     target = target_of(tuning)
     if target is None or len(tuning.pairs) == 1:
         return []
-    epochs = [epochs_to(target, pair.chosen, tuning.goal) if pair.chosen else None for pair in tuning.pairs]
+    epochs = [epochs_to(target, pair, tuning.goal) for pair in tuning.pairs]
     return [Column(f"epochs to\n{format_number(target)}", tuple("-" if one is None else str(one) for one in epochs))]
 
 
@@ -115,6 +116,8 @@ def curve_table(tuning: TuningResult, sign: str) -> TextTable | None:
     if tuning.adaptive:
         return _tries_table(tuning, sign)
     curves = [tuning_curve(pair, tuning.goal) for pair in tuning.pairs]
+    if all(pair.chosen is None for pair in tuning.pairs):
+        return None
     tries = _powers(max(map(len, curves)))
     if not tries:
         return None
@@ -179,19 +182,13 @@ def _point(curve: Sequence[TuningPoint], tries: int) -> str:
     if point is None:
         return "-"
     low, high = ("?" if math.isinf(end) else format_number(end, 3) for end in (point.low, point.high))
-    return f"{format_number(point.median, 3)} [{low}, {high}]"
+    median = "no score" if math.isinf(point.median) else format_number(point.median, 3)
+    return f"{median} [{low}, {high}]"
 
 
 def tuning_notes(tuning: TuningResult) -> list[str]:
     """Return caveats about the choices."""
-    edges: dict[str, list[str]] = {}
-    for pair in tuning.pairs:
-        for key in pair.on_edge:
-            edges.setdefault(key, []).append(_pair_name(pair))
-    texts = [
-        f"the best {key} of {', '.join(names)} is the smallest or largest one tried; a wider range may do better"
-        for key, names in edges.items()
-    ]
+    texts = [text for key in _tuned_keys(tuning) if (text := _edge_note(tuning, key))]
     some = any(pair.chosen is not None for pair in tuning.pairs)
     if some and tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
         texts.append(
@@ -210,6 +207,23 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
             f"{'it is' if len(lost) == 1 else 'they are'} not in the leaderboard"
         )
     return texts
+
+
+def _tuned_keys(tuning: TuningResult) -> list[str]:
+    return list(dict.fromkeys(key for pair in tuning.pairs for key in pair.on_edge))
+
+
+def _edge_note(tuning: TuningResult, key: str) -> str:
+    """Say whose best value is the smallest or the largest one that was tried; "" for a key without an order."""
+    ends: dict[str, list[str]] = {}
+    for pair in tuning.pairs:
+        if pair.chosen is not None and key in pair.on_edge:
+            best, others = pair.chosen.values[key], [trial.values[key] for trial in pair.trials]
+            # With repeated tuning, each repetition has tried values of its own.
+            which = "the largest" if 2 * best > min(others) + max(others) else "the smallest"
+            ends.setdefault(which, []).append(f"{_pair_name(pair)} ({word(best)})")
+    said = [f"the best {key} of {' and of '.join(names)} is {which} one tried" for which, names in ends.items()]
+    return f"{'; '.join(said)}; a wider range may do better" if said else ""
 
 
 def _what_to_try(tuning: TuningResult) -> str:

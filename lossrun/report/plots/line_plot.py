@@ -79,16 +79,9 @@ def line_plot(
     labels = {round(_share(value, y_span) * (height - 1)): text for value, text in ticks}
     margin = max((cell_len(text) for text in labels.values()), default=0) + 2
     columns = max(width - margin, 10)
+    used = marks or (_MARKS if unicode else _ASCII_MARKS)
     canvas = _draw(
-        shown,
-        x_span,
-        y_span,
-        columns,
-        height,
-        unicode=unicode,
-        per_colour=per_colour,
-        marks_at_points=marks_at_points,
-        marks=marks or (_MARKS if unicode else _ASCII_MARKS),
+        shown, x_span, y_span, columns, height, used, unicode=unicode, per_colour=per_colour, at_points=marks_at_points
     )
     for number, (lows, highs) in shaded.items():
         shade = Text(chr(_BLANK + _BAND_DOTS) if unicode else _BAND_ASCII, style=f"dim {_colour(number // per_colour)}")
@@ -141,11 +134,11 @@ def _draw(
     y_span: _Limits,
     columns: int,
     rows: int,
+    marks: str,
     *,
     unicode: bool,
     per_colour: int,
-    marks_at_points: bool,
-    marks: str,
+    at_points: bool,
 ) -> dict[_Cell, Text]:
     """Return the cells that are not empty."""
     across, down = (2, 4) if unicode else (1, 1)
@@ -175,7 +168,7 @@ def _draw(
 
     cells = {cell: Text(glyph(cell), style=_colour(number // per_colour)) for cell, number in owner.items()}
     if unicode:
-        for cell, number in (_marked_at(points) if marks_at_points else _marked(paths)).items():
+        for cell, number in (_marked_at(points) if at_points else _marked(paths)).items():
             cells[cell] = Text(marks[number % len(marks)], style=_colour(number // per_colour))
     return cells
 

@@ -43,7 +43,7 @@ def print_curves(console: Console, found: Sensitivity, title: str, *, names: Seq
     """
     width = min(console.width - 1, _WIDEST) if is_bounded(console) else _PIPE_WIDTH
     called = [line.label for line in found.lines] if names is None else [names[line.pair] for line in found.lines]
-    # So many curves need marks that differ without colour, and then the letters themselves are the clearest ones.
+    # There are not enough marks that differ without colour, and letters are the clearest ones.
     letters = "".join(called) if len(called) > MARKS and all(len(name) == 1 for name in called) else ""
     lines = line_plot(
         [(name, line.xs, means(line.scores)) for name, line in zip(called, found.lines, strict=True)],

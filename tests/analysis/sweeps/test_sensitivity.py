@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from lossrun.analysis.sweeps.sensitivity import heat_map, sensitivity
+from lossrun.analysis.sweeps.speed import epochs_to, target_of
 from lossrun.analysis.sweeps.trials import Trial
-from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, epochs_to, target_of
+from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data
 from lossrun.analysis.values.readings import spread
 from lossrun.records.sweep_directory import PlannedCell
 
@@ -112,8 +113,10 @@ def test_every_pair_reaches_the_target_of_its_speed() -> None:
     found = tuning([{"loss": "mse"}, {"loss": "mae"}], {"learning_rate": [0.1, 0.2, 0.4]})
     target = target_of(found)
     assert target == pytest.approx(2.2)  # the worse pair has 2.0; its error may be a tenth larger
+    first = found.pairs[0]
+    assert first.chosen is not None
     courses = [(9.0, 2.1, 1.0), (9.0, 8.0, 2.21, 2.0), (9.0,)]
-    trials = [replace(found.pairs[0].trials[0], course=course) for course in courses]
-    assert [epochs_to(2.2, trial, "min") for trial in trials] == [2, 4, None]
-    accuracies = replace(trials[0], course=(0.1, 0.5, 0.4, 0.9))
+    pairs = [replace(first, chosen=replace(first.chosen, courses={0: course})) for course in courses]
+    assert [epochs_to(2.2, pair, "min") for pair in pairs] == [2, 4, None]
+    accuracies = replace(first, chosen=replace(first.chosen, courses={0: (0.1, 0.5, 0.4, 0.9)}))
     assert epochs_to(0.5, accuracies, "max") == 2
