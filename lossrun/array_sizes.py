@@ -1,10 +1,16 @@
 """Check what the arrays of an npz say of their size before any is inflated: a small file can stand for any amount."""
 
 import math
+import zlib
 from collections.abc import Iterable
-from zipfile import ZipFile
+from lzma import LZMAError
+from typing import Final
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+
+# Errors of numpy and zipfile for objects, damage, encryption and unknown compression.
+UNREADABLE: Final = (OSError, ValueError, TypeError, EOFError, RuntimeError, BadZipFile, zlib.error, LZMAError)
 
 
 def check_sizes(archive: ZipFile, names: Iterable[str]) -> None:
@@ -21,7 +27,8 @@ def check_sizes(archive: ZipFile, names: Iterable[str]) -> None:
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, _, dtype = header(file)
             left = archive.getinfo(name).file_size - file.tell()
-        size = math.prod(shape) * dtype.itemsize
+        # Of a type without bytes, any number of values would follow.
+        size = math.prod(shape) * max(1, dtype.itemsize)
         if size > left and not dtype.hasobject:
             raise ValueError(f"{name} says that it has the shape {shape}, but it is shorter")
         total += size

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lossrun.array_sizes import check_sizes
+from lossrun.array_sizes import UNREADABLE, check_sizes
 from lossrun.catalog import nearest
 from lossrun.data.samples.preparation import Preparation
 from lossrun.data.sources.idx import read_idx
-from lossrun.data.sources.npz_file import UNREADABLE, member_of, zip_of
+from lossrun.data.sources.npz_file import member_of, zip_of
 from lossrun.data.tables.inputs import as_array, as_float32, as_inputs
 from lossrun.data.tables.table import Table
 from lossrun.data.tables.table_file import TABLES, read_table

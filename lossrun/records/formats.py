@@ -18,7 +18,9 @@ from lossrun.records.files.shapes import (
     each,
     list_of,
     mapping,
+    moment,
     number,
+    numeral,
     one_of,
     or_none,
     record,
@@ -116,7 +118,6 @@ _FINDING: Final = record(
         "history": _MARK,
     },
 )
-_NUMERAL: Final[Shape] = lambda value, key: "" if value.isdecimal() else f"{key} is not a seed"  # noqa: E731
 _BEGUN: Final[dict[str, Shape]] = {"epochs": _COUNT, "preparation": text}
 _STARTED: Final = record({"config": CONFIG, "config_digest": text, "environment": ENVIRONMENT}, _BEGUN)
 _STARTED_WITHOUT_CONFIG: Final = record({}, _BEGUN)
@@ -144,7 +145,7 @@ EVENTS: Final[Mapping[str, Shape]] = {
         {
             "epoch": _COUNT,
             "step": _COUNT,
-            "seeds": each(_SEED, _NUMERAL),
+            "seeds": each(_SEED, numeral),
             "seconds": _SECONDS,
             "predictions": or_none(text),
             "best_weights": or_none(text),
@@ -152,6 +153,7 @@ EVENTS: Final[Mapping[str, Shape]] = {
         },
     ),
 }
+_EVENT: Final = record({"event": text, "time": moment})
 OWNER: Final = record(
     {"pid": whole(1), "host": text, "since": text, "process_start": or_none(_COUNT)},
     {"digest": text, "heartbeat": or_none(number(at_least=0))},
@@ -278,9 +280,9 @@ def check_events(path: Path, events: Sequence[Mapping[str, Any]], shapes: Mappin
         RunError: For an event that does not fit, with its line and the key.
     """
     for number_, event in enumerate(events, 1):
-        shape = shapes.get(event["event"])
-        if shape and (problem := shape(event, "")):
-            raise RunError(f"{path}, line {number_}: {event['event']}: {problem}; {DAMAGED}")
+        problem = _EVENT(event, "") or shapes.get(event["event"], anything)(event, "")
+        if problem:
+            raise RunError(f"{path}, line {number_}: {event.get('event')}: {problem}; {DAMAGED}")
 
 
 def check_rows(path: Path, rows: Rows) -> None:

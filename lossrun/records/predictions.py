@@ -6,7 +6,6 @@ varies over test items.
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.array_sizes import check_sizes
+from lossrun.array_sizes import UNREADABLE, check_sizes
 from lossrun.errors import RunError
 from lossrun.files import read_regular
 from lossrun.records.files import digests, durable
+from lossrun.records.files.shapes import numeral
 from lossrun.shell import run_command
 
 LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 _LARGEST: Final = 2 * LIMIT_BYTES  # the file, and what is in it
+PARTS: Final = ("validation", "test")
 _OUTPUTS: Final = "outputs_seed"
 _SHARES: Final = "shares_"
 _EACH: Final = 8  # bytes of a number, at most
@@ -131,7 +132,10 @@ def read(path: Path, digest: str | None = None) -> RecordedPredictions:
             digests.checked(str(path), data, digest)
         _check_sizes(data)
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            outputs = {int(key.removeprefix(_OUTPUTS)): archive[key] for key in archive if key.startswith(_OUTPUTS)}
+            seeds = [key.removeprefix(_OUTPUTS) for key in archive if key.startswith(_OUTPUTS)]
+            if problem := next(filter(None, (numeral(seed, _OUTPUTS) for seed in seeds)), ""):
+                raise ValueError(problem)
+            outputs = {int(seed): archive[f"{_OUTPUTS}{seed}"] for seed in seeds}
             part, total = str(archive["part"]), int(archive["total"])
             shares = {
                 key.removeprefix(_SHARES): dict(zip(outputs, archive[key].T, strict=True))
@@ -139,12 +143,41 @@ def read(path: Path, digest: str | None = None) -> RecordedPredictions:
                 if key.startswith(_SHARES)
             }
             weights = archive.get("weights")
-            return RecordedPredictions(archive["ids"], archive["targets"], outputs, part, total, weights, shares)
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            found = RecordedPredictions(archive["ids"], archive["targets"], outputs, part, total, weights, shares)
+        _check(found)
+        return found
+    except (*UNREADABLE, KeyError) as error:
         raise RunError(
             f"cannot read {path}: {error}; restore it from a copy, or score the run again: "
             f"`{run_command('evaluate', path.parent)}`"
         ) from error
+
+
+def _check(found: RecordedPredictions) -> None:
+    """Check the types and shapes of all arrays: a digest reveals damage, but not who wrote a file.
+
+    Raises:
+        ValueError: If one does not fit.
+    """
+    count = len(found.ids)
+    arrays = {
+        "ids": (found.ids, "iu", 1),
+        "targets": (found.targets, "fiu", None),
+        **{f"{_OUTPUTS}{seed}": (array, "f", None) for seed, array in found.outputs.items()},
+        **{f"{_SHARES}{metric}": (array, "f", 1) for metric, each in found.shares.items() for array in each.values()},
+    }
+    if found.weights is not None:
+        arrays["weights"] = (found.weights, "f", 1)
+    for name, (array, kinds, axes) in arrays.items():
+        if array.dtype.kind not in kinds or array.ndim != (axes or max(1, array.ndim)) or len(array) != count:
+            raise ValueError(f"{name} is {array.dtype} {list(array.shape)}; expected numbers for {count} samples")
+    shapes = {array.shape for array in found.outputs.values()}
+    if len(shapes) > 1 or any(0 in shape[1:] for shape in shapes):
+        raise ValueError(f"the outputs have the shapes {', '.join(map(str, sorted(shapes)))}; expected one shape")
+    if count and (found.ids.min() < 0 or found.ids.max() >= 2**63):
+        raise ValueError("ids has numbers that are not rows")
+    if found.part not in PARTS or not count <= found.total < 2**63:
+        raise ValueError(f"part is {found.part!r} and total is {found.total}; expected {' or '.join(PARTS)}")
 
 
 def _check_sizes(data: bytes) -> None:

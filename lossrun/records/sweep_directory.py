@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE, is_there
+from lossrun.files import is_there
 from lossrun.records import ledger, names, sweep_formats
-from lossrun.records.files import config_file, digests, durable, json_lines, new_directories
+from lossrun.records.files import config_file, digests, durable, json_lines, new_directories, strict_json
 from lossrun.records.files.contents import content
 from lossrun.records.files.digests import DAMAGED
 from lossrun.records.lock import writing
@@ -32,6 +32,7 @@ from lossrun.records.run_directory import is_run
 
 Phase: TypeAlias = Literal["tune", "final"]
 STACKS: Final = "stacks"
+_LONGEST: Final = 1 << 26  # bytes of a plan; a cell takes some 3 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +181,20 @@ def read_plan(sweep: SweepDirectory) -> list[PlannedCell]:
         RunError: If the plan does not match the ledger.
     """
     known = {event["plan_digest"] for event in read_events(sweep) if "plan_digest" in event}
-    if digests.of_bytes(content(sweep.plan_path, LARGE)) not in known:
+    if digests.of_bytes(content(sweep.plan_path, _LONGEST)) not in known:
         raise RunError(f"{sweep.plan_path}: it does not match the sweep's ledger; {DAMAGED}")
-    rows, _ = json_lines.read(sweep.plan_path)
-    for number, row in enumerate(rows, 1):
-        if problem := sweep_formats.CELL(row, ""):
-            raise RunError(f"{sweep.plan_path}, line {number}: {problem}; {DAMAGED}")
+    rows: list[dict[str, Any]] = []
+
+    def take(more: list[dict[str, Any]]) -> None:
+        # Before they are kept: a file of lines of another kind may hold millions.
+        for row in map(strict_json.restored, more):
+            if problem := sweep_formats.CELL(row, ""):
+                raise RunError(f"{sweep.plan_path}, line {len(rows) + 1}: {problem}; {DAMAGED}")
+            rows.append(row)
+
+    json_lines.read_plain(sweep.plan_path, take)
+    if problem := sweep_formats.plan_problem(rows):
+        raise RunError(f"{sweep.plan_path}, {problem}; {DAMAGED}")
     known_keys = {field.name for field in fields(PlannedCell)}
     return [PlannedCell(**{name: row[name] for name in row.keys() & known_keys}) for row in rows]
 

@@ -1,7 +1,7 @@
 """Declare what the plan and the ledger of a sweep hold: keys, types and bounds of everything that is read back."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from lossrun.records import formats
 from lossrun.records.files.shapes import (
@@ -58,3 +58,22 @@ EVENTS: Final[Mapping[str, Shape]] = {
     "shard": record({"shard": text}, _FAILED),
     "finished": record({}, _FAILED),
 }
+
+
+def plan_problem(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return which line of a plan does not fit the others, and why; "" if all do.
+
+    A cell changes what its pair changes, and all pairs change the same keys.
+    """
+    directories: set[str] = set()
+    for number, row in enumerate(rows, 1):
+        line = f"line {number}"
+        pair, first = row["pair"], rows[0]["pair"]
+        if pair.keys() != first.keys():
+            return f"{line}: pair has the keys {', '.join(pair) or 'none'}; expected {', '.join(first) or 'none'}"
+        if any(row["changes"].get(key, row) != value for key, value in pair.items()):
+            return f"{line}: changes does not hold what pair does"
+        if row["directory"] in directories:
+            return f"{line}: directory is {row['directory']} again"
+        directories.add(row["directory"])
+    return ""

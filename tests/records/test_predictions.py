@@ -48,3 +48,46 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "predictions.npz").write_bytes(b"PK no archive")
     with pytest.raises(RunError, match=r"predictions\.npz"):
         predictions.read(tmp_path / "predictions.npz")
+
+
+# A digest reveals damage, but not who wrote a file: no array may be of a kind that nobody expects further on.
+@pytest.mark.parametrize(
+    ("name", "array", "told"),
+    [
+        ("ids", np.full(3, np.nan), "ids is float64"),
+        ("ids", np.arange(6).reshape(3, 2), "ids is int64"),
+        ("ids", np.arange(2), "expected numbers for 2 samples"),
+        ("ids", np.full(3, -5), "not rows"),
+        ("ids", np.full(3, 2**64 - 1, np.uint64), "not rows"),
+        ("targets", np.full(3, "a"), "targets is <U1"),
+        ("outputs_seed0", np.zeros((3, 1), complex), "outputs_seed0 is complex128"),
+        ("outputs_seed0", np.zeros((3, 9)), "the outputs have the shapes"),
+        ("outputs_seed0", np.zeros((3, 0)), "the outputs have the shapes"),
+        ("outputs_seed0", np.array(1.0), "outputs_seed0"),
+        ("outputs_seed0", np.zeros((3, 1), "V0"), "outputs_seed0"),
+        ("outputs_seed-1", np.zeros((3, 1)), "expected a seed"),
+        ("outputs_seed٠", np.zeros((3, 1)), "expected a seed"),
+        ("outputs_seed" + "9" * 25, np.zeros((3, 1)), "expected a seed"),
+        ("weights", np.full(3, "a"), "weights"),
+        ("shares_mae", np.full((3, 2), "a"), "shares_mae"),
+        ("shares_mae", np.zeros((3, 7)), "cannot read"),
+        ("part", np.array("evil"), "part is 'evil'"),
+        ("total", np.array(1), "total is 1"),
+        ("total", np.zeros(4), "cannot read"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path, name, array, told):
+    whole = {
+        "ids": np.arange(3),
+        "targets": np.zeros((3, 1)),
+        "outputs_seed0": np.zeros((3, 1)),
+        "outputs_seed1": np.zeros((3, 1)),
+        "shares_mae": np.zeros((3, 2)),
+        "part": np.array("test"),
+        "total": np.array(3),
+    }
+    np.savez(tmp_path / "predictions.npz", **whole)
+    predictions.read(tmp_path / "predictions.npz")
+    np.savez(tmp_path / "predictions.npz", **{**whole, name: array})
+    with pytest.raises(RunError, match=told):
+        predictions.read(tmp_path / "predictions.npz")

@@ -16,7 +16,7 @@ CELL: dict[str, Any] = {
     "directory": "tune-0001-0.1",
     "phase": "tune",
     "pair": {"loss": "mse"},
-    "changes": {"learning_rate": 0.1},
+    "changes": {"loss": "mse", "learning_rate": 0.1},
     "config": CONFIG,
     "stack": "tune-0001-0.1",
 }

@@ -11,6 +11,7 @@ from lossrun.catalog.declaration import Loss
 from lossrun.errors import RunError
 from lossrun.files import is_there
 from lossrun.records import predictions
+from lossrun.records.files.digests import DAMAGED
 from lossrun.records.predictions import RecordedPredictions
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
@@ -30,6 +31,9 @@ def kept_predictions(members: Sequence[RecordedRun]) -> tuple[RecordedPrediction
         except RunError as error:
             problems.append(str(error))
             continue
+        if misfit := _misfit(run.environment.get("task"), read):
+            problems.append(f"{path}: {misfit}; {DAMAGED}")
+            continue
         if found is None:
             found = read
         elif np.array_equal(read.ids, found.ids) and read.part == found.part:
@@ -42,6 +46,24 @@ def kept_predictions(members: Sequence[RecordedRun]) -> tuple[RecordedPrediction
         else:
             problems.append(f"the predictions of {run.name} are for different samples and are left out")
     return found, problems
+
+
+def _misfit(task: Any, found: RecordedPredictions) -> str:
+    """Return why these cannot be targets and outputs of a task; "" if they may be."""
+    targets = found.targets
+    for outputs in found.outputs.values():
+        classes = outputs.shape[1] if outputs.ndim == 2 else 0
+        if task == "multiclass":
+            fits = targets.dtype.kind in "iu" and targets.ndim == 1 and classes > 0
+            most = classes - 1
+        else:
+            fits = targets.ndim == 2 and outputs.ndim == 2 and (task == "regression" or classes == targets.shape[1])
+            most = 1
+        if fits and task != "regression" and targets.size:
+            fits = bool(targets.min() >= 0 and targets.max() <= most)  # NaN is neither
+        if not fits:
+            return f"{task}: targets {list(targets.shape)} of {targets.dtype} do not fit outputs {list(outputs.shape)}"
+    return ""
 
 
 def has_probabilities(config: Mapping[str, Any]) -> bool:

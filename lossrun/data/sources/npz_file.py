@@ -1,22 +1,17 @@
 """Read the arrays of an npz file. Nothing is ever unpickled."""
 
-import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lossrun.array_sizes import check_sizes
+from lossrun.array_sizes import UNREADABLE, check_sizes
 from lossrun.errors import DataError
 from lossrun.files import open_regular
 from lossrun.nearby import about, joined
-
-# Errors of numpy and zipfile for objects, damage, encryption and unknown compression.
-UNREADABLE: Final = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ allowed, because a newer version of the same format may write more.
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from lossrun.records.files import strict_json
@@ -14,6 +15,7 @@ Shape: TypeAlias = Callable[[Any, str], str]
 
 LARGEST: Final = 2**63 - 1
 _SHOWN: Final = 40  # characters of a value in a message
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?\+00:00")
 
 
 def whole(at_least: int = 0, at_most: int = LARGEST) -> Shape:
@@ -28,14 +30,19 @@ def whole(at_least: int = 0, at_most: int = LARGEST) -> Shape:
 
 
 def number(*, at_least: float | None = None) -> Shape:
-    """Accept a real number, NaN and infinity included unless there is a bound."""
+    """Accept a real number, NaN and infinity included unless there is a bound.
+
+    An integer beyond 64 bits is refused: nobody writes one, and it may be too large for a float.
+    """
 
     def problem(value: Any, key: str) -> str:
-        fits = type(value) in (int, float) and (at_least is None or value >= at_least)
+        fits = (type(value) is float or (type(value) is int and abs(value) <= LARGEST)) and (
+            at_least is None or value >= at_least
+        )
         return "" if fits else _not(value, key, "a number" if at_least is None else f"a number from {at_least:g} on")
 
     if at_least is None:
-        _FITTING[problem] = frozenset({int, float})
+        _FITTING[problem] = frozenset({float})
     return problem
 
 
@@ -53,6 +60,20 @@ def pattern(expression: str, expected: str) -> Shape:
         return "" if fits else _not(value, key, expected)
 
     return problem
+
+
+numeral: Final = pattern("0|[1-9][0-9]{0,18}", "a seed")  # a seed as a key
+
+
+def moment(value: Any, key: str) -> str:
+    """Accept a time as it is written: ISO 8601 in UTC, of the years with four digits that every calendar can show."""
+    fits = isinstance(value, str) and _MOMENT.fullmatch(value)
+    try:
+        if fits and 1970 <= datetime.fromisoformat(value).year < 9000:
+            return ""
+    except ValueError:
+        pass
+    return _not(value, key, "a time such as 2026-12-01T09:17:38+00:00")
 
 
 def anything(value: Any, key: str) -> str:  # noqa: ARG001  # a shape takes both
