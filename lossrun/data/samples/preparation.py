@@ -11,7 +11,6 @@ from lossrun.data.samples.dataset import Data, Part, Scaling
 from lossrun.data.tables.cells import CellForm
 from lossrun.data.tables.table import Table
 from lossrun.data.tables.table_inputs import InputColumn, Layout, read_inputs
-from lossrun.errors import DataError
 
 FORMAT: Final = 1
 
@@ -119,35 +118,30 @@ class Preparation:
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> "Preparation":
-        """Read what `to_json` returned. Raises DataError for anything else."""
-        try:
-            if tree["format"] != FORMAT:
-                raise DataError(f"the form of the data is of version {tree['format']!r}; expected {FORMAT}")
-            cells, means = tree["cells"], tree["means"]
-            return cls(
-                task=tree["task"],
-                input_shape=tuple(map(int, tree["input_shape"])),
-                target_size=int(tree["target_size"]),
-                classes=tuple(map(str, tree["classes"])),
-                input_scaling=_scaling_from_json(tree["input_scaling"]),
-                target_scaling=_scaling_from_json(tree["target_scaling"]),
-                columns=tuple(map(InputColumn.from_json, tree["columns"])),
-                means=None if means is None else np.array(means, np.float64),
-                form=CellForm(
-                    str(cells["decimal"]),
-                    frozenset(map(str, cells["missing_values"])),
-                    str(cells.get("thousands", "")),  # missing in runs of earlier versions
-                ),
-                delimiter=str(tree["delimiter"]),
-                header=bool(tree["header"]),
-                arrays=tuple(map(str, tree["arrays"])),
-                targets=tuple(map(str, tree["targets"])),
-                width=int(tree.get("width", 0)),
-                dtype=str(tree["dtype"]),
-                reach=(float(tree["reach"][0]), float(tree["reach"][1])),
-            )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise DataError(f"the form of the data cannot be read: {type(error).__name__}: {error}") from error
+        """Read what `to_json` returned, once its schema has been checked."""
+        cells, means = tree["cells"], tree["means"]
+        return cls(
+            task=tree["task"],
+            input_shape=tuple(tree["input_shape"]),
+            target_size=tree["target_size"],
+            classes=tuple(tree["classes"]),
+            input_scaling=_scaling_from_json(tree["input_scaling"]),
+            target_scaling=_scaling_from_json(tree["target_scaling"]),
+            columns=tuple(map(InputColumn.from_json, tree["columns"])),
+            means=None if means is None else np.array(means, np.float64),
+            form=CellForm(
+                cells["decimal"],
+                frozenset(cells["missing_values"]),
+                cells.get("thousands", ""),  # missing in runs of earlier versions
+            ),
+            delimiter=tree["delimiter"],
+            header=tree["header"],
+            arrays=tuple(tree["arrays"]),
+            targets=tuple(tree["targets"]),
+            width=tree.get("width", 0),
+            dtype=tree["dtype"],
+            reach=(float(tree["reach"][0]), float(tree["reach"][1])),
+        )
 
 
 def preparation_of(data: Data) -> Preparation:

@@ -55,15 +55,6 @@ def test_words_that_training_had_none_of(data: Data, tmp_path: Path) -> None:
         form.inputs_of(read_table(tmp_path / "new.csv", ";", form.form))
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("format", 2), ("columns", 3), ("means", "x"), ("cells", None), ("reach", [])]
-)
-def test_what_is_no_such_form_is_refused(data: Data, key: str, value: Any) -> None:
-    tree = {**preparation_of(data).to_json(), key: value}
-    with pytest.raises(DataError, match="the form of the data"):
-        Preparation.from_json(tree)
-
-
 def test_images_and_arrays(loaded: Callable[..., Data], tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8)
     np.savez(tmp_path / "t.npz", pictures=pixels, label=np.array(["cat", "dog"] * 10))
