@@ -5,7 +5,7 @@ import os
 import select
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
@@ -13,9 +13,11 @@ from typing import Final
 # Seconds to wait for a pipe or a device that sends nothing.
 PATIENCE: Final = 10.0
 _CHUNK: Final = 1 << 16
-# The most bytes of a file that is read as a whole: of one that people could read, and of weights or a history.
-READABLE: Final = 1 << 26
+# The most bytes of a file that is read as a whole: of one that people could read, and of weights or a history. A file
+# is held up to five times while it is parsed: its bytes, and text of up to four bytes for a character.
+READABLE: Final = 1 << 24
 LARGE: Final = 1 << 38
+PIECE: Final = 1 << 20  # bytes that are held of a file that is read in pieces
 
 
 def named_path(text: str | os.PathLike[str]) -> Path:
@@ -89,6 +91,21 @@ def read_regular(path: Path | str, most: int = READABLE) -> bytes:
         while sum(map(len, pieces)) <= most and (more := os.read(descriptor, max(facts.st_size, _CHUNK))):
             pieces.append(more)
         return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
+def read_pieces(path: Path | str) -> Iterator[bytes]:
+    """Read a regular file of any length in pieces, so that it does not matter how long it is.
+
+    Raises:
+        OSError: If it cannot be read, or is a pipe, a device, or a folder.
+    """
+    descriptor = _opened(path)
+    try:
+        _check_regular(os.fstat(descriptor).st_mode)
+        while piece := os.read(descriptor, PIECE):
+            yield piece
     finally:
         os.close(descriptor)
 

@@ -14,11 +14,12 @@ from lossrun.errors import CheckpointError, RunError
 from lossrun.files import open_regular
 from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
-from lossrun.records.files.contents import content_if_there, length_of
+from lossrun.records.files.contents import content_if_there, length_of, pieces_if_there
 from lossrun.records.files.digests import DigestsAt, GrowingDigest, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
 
 _END: Final = 1 << 16  # bytes at the end of the file with the last row
+_KEYS: Final = frozenset({"seed", "epoch", "step"})  # of every row
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Written:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._content = GrowingDigest()
-        self._content.add(content_if_there(path))
+        for piece in pieces_if_there(path):
+            self._content.add(piece)
 
     @property
     def length(self) -> int:
@@ -98,13 +100,17 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
         RunError: For a damaged line before the last, with its number.
     """
     rows, content = Rows(), DigestsAt(marks)
-    torn = json_lines.read_plain(path, rows.extend, content.add)
-    for name in ("seed", "epoch", "step"):
-        if sum(map(len, rows.places(name))) < len(rows):
-            number = next(number for number, row in enumerate(rows, 1) if name not in row)
-            raise RunError(
-                f"{path}, line {number}: not a row of a history; the file is damaged: restore it from a copy"
-            )
+
+    def take(more: list[dict[str, Any]]) -> None:
+        # Before they are kept: rows of another kind may be many.
+        for number, row in enumerate(more, len(rows) + 1):
+            if not row.keys() >= _KEYS:
+                raise RunError(
+                    f"{path}, line {number}: not a row of a history; the file is damaged: restore it from a copy"
+                )
+        rows.extend(more)
+
+    torn = json_lines.read_plain(path, take, content.add)
     formats.check_rows(path, rows)
     return History(rows, torn, content)
 

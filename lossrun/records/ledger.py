@@ -75,18 +75,31 @@ def read(path: Path, shapes: Mapping[str, Shape] = formats.EVENTS) -> tuple[dict
 
 def read_all(path: Path, shapes: Mapping[str, Shape] = formats.EVENTS) -> tuple[tuple[dict[str, Any], ...], bool]:
     """Return all events as `read` does, and whether an incomplete last line was left out."""
-    raw: list[bytes] = []
+    lines: list[bytes] = []
     found: list[dict[str, Any]] = []
+    values = 0
+
+    def take_raw(more: bytes) -> None:
+        nonlocal values
+        values += strict_json.values_in(more)
+        if values > strict_json.MOST_VALUES:
+            raise RunError(f"{path}: it holds more than {strict_json.MOST_VALUES} values; {DAMAGED}")
+        lines.extend(more.splitlines(keepends=True))
+
+    def take(more: list[dict[str, Any]]) -> None:
+        for number, event in enumerate(more, len(found) + 1):
+            if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
+                raise RunError(
+                    f"{path}, line {number}: not an event of a run; the file is damaged: restore it from a copy"
+                )
+        found.extend(map(strict_json.restored, more))
+
     with suppress(OSError):  # reading it says what is wrong
         if path.stat().st_size > LONGEST:
             raise RunError(f"{path}: longer than {LONGEST} bytes; {DAMAGED}")
-    torn = json_lines.read_plain(path, lambda more: found.extend(map(strict_json.restored, more)), raw.append)
-    lines = b"".join(raw).splitlines(keepends=True)
+    torn = json_lines.read_plain(path, take, take_raw)
     if len(lines) > len(found) + 1:  # only one line is written at a time
         raise RunError(f"{path}, line {len(found) + 1}: it holds NUL bytes; {DAMAGED}")
-    for number, event in enumerate(found, 1):
-        if not isinstance(event.get("event"), str) or not isinstance(event.get("time"), str):
-            raise RunError(f"{path}, line {number}: not an event of a run; the file is damaged: restore it from a copy")
     check_digests(path, lines[: len(found)])
     formats.check_events(path, found, shapes)
     for event in found:

@@ -168,7 +168,7 @@ def read_description(path: Path) -> Description:
     if any(event["event"] == "finished" and "seeds" not in event for event in events):  # a sweep's has none
         raise RunError(f"{files.ledger_path}: finished: seeds is missing; {DAMAGED}")
     started: Mapping[str, Any] = events[0] if ledger.recorded_config(events) is not None else {}
-    text, facts = content(files.config_path), content(files.run_json)
+    text, facts = content(files.config_path, config_file.LONGEST), content(files.run_json)
     edited: tuple[str, ...] = ()
     if started and of_text(text) == started.get("config_digest"):
         config = started["config"]

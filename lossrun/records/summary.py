@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE, is_there, read_regular
+from lossrun.files import is_there, read_regular
 from lossrun.records import formats, ledger, recorded
-from lossrun.records.files import strict_json
+from lossrun.records.files import config_file, strict_json
 from lossrun.records.files.digests import DigestsAt, PrefixDigest, of_text, with_unix_lines
 from lossrun.records.files.rows import Rows
 from lossrun.records.history import History
@@ -18,6 +18,7 @@ from lossrun.records.recorded import RecordedRun
 
 # What may stand in the ledger of a run that finished in one go.
 _EVENTS = frozenset({"started", "diagnosed", "finished"})
+_LONGEST: Final = 1 << 29  # bytes of a history that is held as a whole; a longer one is read row by row
 _NUMBERS: Final = frozenset({int, float})
 # What is raised if a file is not as it was written.
 _UNEXPECTED = (OSError, RunError, ValueError, TypeError, LookupError, AttributeError)
@@ -41,7 +42,10 @@ def _finished(path: Path) -> RecordedRun | None:
     folder = os.fspath(path)
     if is_there(f"{folder}/owner.json"):
         return None  # somebody writes it, or died
-    lines = with_unix_lines(read_regular(f"{folder}/ledger.jsonl", ledger.LONGEST)).splitlines(keepends=True)
+    content = with_unix_lines(read_regular(f"{folder}/ledger.jsonl", ledger.LONGEST))
+    if len(content) > strict_json.MOST_VALUES:
+        return None  # which is checked piece by piece
+    lines = content.splitlines(keepends=True)
     ledger.check_digests(f"{folder}/ledger.jsonl", lines)
     *events, finished = map(strict_json.loads_plain, lines)
     started = events[0]
@@ -49,12 +53,12 @@ def _finished(path: Path) -> RecordedRun | None:
     if names[0] != "started" or finished["event"] != "finished" or not _EVENTS.issuperset(names):
         return None
     formats.check_events(path, (*events, finished))  # digests reveal damage, but not who wrote a file
-    if of_text(read_regular(f"{folder}/config.yaml")) != started["config_digest"]:
+    if of_text(read_regular(f"{folder}/config.yaml", config_file.LONGEST)) != started["config_digest"]:
         return None
     if strict_json.loads_plain(read_regular(f"{folder}/run.json")) != started["environment"]:
         return None
     epochs, mark = _best_epochs(finished), PrefixDigest.found_in(finished["history"])
-    rows = _rows_of(read_regular(f"{folder}/history.jsonl", LARGE), epochs, mark) if epochs and mark else None
+    rows = _rows_of(read_regular(f"{folder}/history.jsonl", _LONGEST), epochs, mark) if epochs and mark else None
     if rows is None:
         return None
     for event in (*events, finished):

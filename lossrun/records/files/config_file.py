@@ -9,6 +9,7 @@ import yaml
 from lossrun.errors import RunError
 from lossrun.records.files.contents import content
 
+LONGEST: Final = 1 << 22  # bytes; a config has at most 256 KiB before its defaults are written out
 DEEPEST: Final = 200  # levels of lists and mappings; no config of ours has nearly as many
 HEADING: Final = "# The resolved config of this run, every default written out. To change the run: `resume --set`.\n"
 
@@ -52,7 +53,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         RunError: If it cannot be read, or is not a mapping.
     """
-    return parsed(path, content(path))
+    return parsed(path, content(path, LONGEST))
 
 
 def parsed(path: Path, text: bytes) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Read a whole file of a run, and say which one it was if that fails."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE, READABLE, read_regular
+from lossrun.files import LARGE, READABLE, read_pieces, read_regular
 
 
 def content(path: Path, most: int = READABLE) -> bytes:
@@ -32,6 +33,16 @@ def unreadable(path: Path, error: OSError) -> str:
     """Say that a file of a run cannot be read, and what to do about it."""
     fix = "ask its owner to let you read it" if isinstance(error, PermissionError) else "restore it from a copy"
     return f"cannot read {path}: {error.strerror or error}; {fix}"
+
+
+def pieces_if_there(path: Path) -> Iterator[bytes]:
+    """Return the content of a file as `content_if_there` does, in pieces, for one that may be long."""
+    try:
+        yield from read_pieces(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise RunError(unreadable(path, error)) from error
 
 
 def length_of(path: Path) -> int:

@@ -4,7 +4,7 @@ Line ends do not count: an editor, or git on Windows, may have changed LF to CR 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -115,6 +115,16 @@ def of_text(data: bytes) -> str:
 def with_unix_lines(data: bytes) -> bytes:
     """Change line ends to LF; JSON and YAML written by lossrun have no CR within a string."""
     return data.replace(b"\r\n", b"\n") if b"\r" in data else data
+
+
+def unix_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Change line ends to LF in a file that is read in pieces."""
+    held = b""  # a CR, which an LF may follow in the next piece
+    for piece in pieces:
+        piece = held + piece
+        held = b"\r" if piece.endswith(b"\r") else b""
+        yield with_unix_lines(piece.removesuffix(held))
+    yield held
 
 
 def checked(what: str, data: bytes, expected: str) -> bytes:

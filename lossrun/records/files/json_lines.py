@@ -18,7 +18,9 @@ from lossrun.records.files.digests import with_unix_lines
 
 # More than one: a single NUL byte is a blank with one bit flipped.
 _NUL: Final = b"\0\0"
-LONGEST_LINE: Final = 1 << 25  # bytes; reading one takes several times its memory
+# Bytes. Reading a line takes several times its memory; the longest are the end of a run with thousands of seeds, at
+# 1 kB for each, and its start, which holds a config of at most 256 KiB.
+LONGEST_LINE: Final = 1 << 23
 TORN: Final = "ends in an incomplete line, which is ignored"  # said of a file
 BLOCK_BYTES: Final = 131_072  # read at a time; larger blocks are slower, because each needs new memory
 
@@ -53,14 +55,18 @@ def read_plain(
     Returns:
         Whether something incomplete was left out: a last line without an end, or the lines after the first NUL byte.
     """
-    count = 0
-    rest = b""
+    count = held = 0
+    pieces: list[bytes] = []  # of a line that has not ended yet
     torn = False
     try:
         with open_regular(path) as file, collector_paused():
-            # Blocks save memory; for a line longer than a block, the size is doubled.
-            while block := file.raw.read(max(BLOCK_BYTES, len(rest))):
-                lines, newline, rest = (rest + block).rpartition(b"\n")
+            while block := file.raw.read(BLOCK_BYTES):
+                lines, newline, rest = block.rpartition(b"\n")
+                if newline:
+                    lines = b"".join((*pieces, lines))
+                    pieces, held = [], 0
+                pieces.append(rest)
+                held += len(rest)
                 if newline and raw is not None:
                     raw(with_unix_lines(lines + newline))
                 if newline and not torn:
@@ -68,7 +74,7 @@ def read_plain(
                     whole = lines[: lines.index(_NUL)].rpartition(b"\n")[0] if torn else lines
                     if whole or not torn:
                         count += _taken(path, whole, count + 1, take)
-                if len(rest) > LONGEST_LINE:
+                if held > LONGEST_LINE:
                     raise RunError(
                         f"{path}, line {count + 1}: longer than {LONGEST_LINE} bytes; the file is damaged: restore it "
                         "from a copy"
@@ -77,7 +83,7 @@ def read_plain(
         return False
     except OSError as error:
         raise RunError(unreadable(path, error)) from error
-    return torn or bool(rest)
+    return torn or held > 0
 
 
 def _taken(path: Path, lines: bytes, first: int, take: Callable[[list[dict[str, Any]]], object]) -> int:

@@ -24,6 +24,9 @@ _AS_THEY_ARE: Final = {float, int, bool, NoneType}
 # times faster for numbers of 17 digits, with the same results bit for bit.
 _WORTH_IMPORTING: Final = 2**20
 _read = 0  # by this process so far
+# Values in a text that is parsed at once; each takes up to 60 bytes of memory. The largest that lossrun writes is the
+# preparation of a table, with some five values for each column.
+MOST_VALUES: Final = 2**21
 
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
@@ -48,8 +51,14 @@ def loads(text: str | bytes) -> Any:
 
 
 def loads_plain(text: str | bytes) -> Any:
-    """Read what `dumps` wrote, with NaN and infinity still as strings, for callers whose data contain neither."""
+    """Read what `dumps` wrote, with NaN and infinity still as strings, for callers whose data contain neither.
+
+    Raises:
+        ValueError: If the text is not strict JSON, or has more than MOST_VALUES values.
+    """
     global _read
+    if len(text) > MOST_VALUES and values_in(text) > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES} values")
     _read += len(text)
     if _read > _WORTH_IMPORTING:
         from pydantic_core import from_json
@@ -61,6 +70,12 @@ def loads_plain(text: str | bytes) -> Any:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+
+
+def values_in(text: str | bytes) -> int:
+    """Return the most values that a JSON text can hold: a small text could otherwise fill the memory."""
+    signs: tuple[Any, ...] = (b",", b"[", b"{") if isinstance(text, bytes) else (",", "[", "{")
+    return sum(map(text.count, signs))
 
 
 def restored(value: Any) -> Any:

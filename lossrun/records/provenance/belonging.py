@@ -10,8 +10,8 @@ from typing import Any
 
 from lossrun.records import ledger
 from lossrun.records.files import config_file
-from lossrun.records.files.contents import content_if_there
-from lossrun.records.files.digests import DigestsAt, PrefixDigest, with_unix_lines
+from lossrun.records.files.contents import pieces_if_there
+from lossrun.records.files.digests import DigestsAt, PrefixDigest, unix_pieces
 from lossrun.records.files.edits import digest
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
@@ -46,7 +46,8 @@ class Belonging:
         mark = PrefixDigest.found_in(checkpoint.get("history"))
         if mark is not None and mark.length:
             content = DigestsAt([mark])
-            content.add(with_unix_lines(content_if_there(self.history_path)))
+            for piece in unix_pieces(pieces_if_there(self.history_path)):
+                content.add(piece)
             if content.agrees_with(mark) is False:
                 return "history.jsonl has changed since this checkpoint was saved"
         return ""

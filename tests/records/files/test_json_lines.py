@@ -1,5 +1,6 @@
 import json
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -98,3 +99,16 @@ def test_lines_that_end_as_on_windows_are_read(tmp_path):
 def test_a_file_that_cannot_be_read_is_a_run_error(tmp_path):
     with pytest.raises(RunError, match="cannot read"):
         json_lines.read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b" ", b"\0", b'{"a": 1}, ', "\U0001f600".encode()])
+def test_a_line_that_does_not_end_is_refused_after_a_bounded_part(tmp_path, content):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(content * (8 * json_lines.LONGEST_LINE // len(content)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(RunError, match=r"rows\.jsonl, line 1: longer than"):
+            json_lines.read(path)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * json_lines.LONGEST_LINE
+    finally:
+        tracemalloc.stop()

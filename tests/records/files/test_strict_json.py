@@ -1,6 +1,7 @@
 import json
 import math
 import sys
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -108,3 +109,15 @@ def test_a_name_that_looks_like_no_number_stays_text(word: str) -> None:
     score = strict_json.loads(strict_json.dumps({"val_loss": word, "recent": [word]}))
     assert isinstance(score["val_loss"], float)
     assert isinstance(score["recent"][0], float)
+
+
+@pytest.mark.parametrize("value", ["0", "[]", "{}", '""'])
+def test_more_values_than_memory_should_hold_are_refused_before_they_are_read(value):
+    text = f"[{f'{value},' * strict_json.MOST_VALUES}{value}]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"more than \d+ values"):
+            strict_json.loads_plain(text)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
