@@ -24,6 +24,21 @@ def harmless(text: str) -> str:
     )
 
 
+def harmless_json(text: str) -> str:
+    """Escape the same characters in a JSON text, in which this changes no value."""
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(
+        _in_json(letter) if unicodedata.category(letter) in _HARMFUL and letter not in _HARMLESS else letter
+        for letter in text
+    )
+
+
+def _in_json(letter: str) -> str:
+    units = letter.encode("utf-16-be")  # two of them beyond U+FFFF
+    return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2))
+
+
 def escape_unencodable(stream: TextIO | None) -> None:
     r"""Let the stream write characters that its encoding does not have.
 

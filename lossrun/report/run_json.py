@@ -7,7 +7,7 @@ from typing import Any
 from lossrun.analysis.run_facts import RunFacts
 from lossrun.analysis.values.mean_curve import LearningCurve
 from lossrun.analysis.values.readings import Spread
-from lossrun.records.files import strict_json
+from lossrun.report.layout.for_programs import json_text
 
 
 def run_as_json(facts: RunFacts) -> str:
@@ -20,34 +20,29 @@ def run_as_json(facts: RunFacts) -> str:
         shown.name: {"goal": shown.goal, "at_best": _spread(shown.at_best), "at_last": _spread(shown.at_last)}
         for shown in facts.metrics
     }
-    return (
-        strict_json.dumps(
-            {
-                "run": facts.name,
-                "path": str(facts.path),
-                "status": facts.status,
-                "remarks": list(facts.remarks),
-                "seeds": list(facts.seeds),
-                "epochs_done": facts.epochs_done,
-                "epochs": facts.epochs_asked,
-                "seconds": facts.seconds,
-                "seconds_are_of": facts.arrangement or "1 seed",
-                "best": {"metric": facts.best_metric, "epochs": {str(s): e for s, e in facts.best_epochs.items()}},
-                "metrics": {name: values for name, values in metrics.items() if not name.startswith("test_")},
-                "test": {name: values for name, values in metrics.items() if name.startswith("test_")},
-                "by_class": facts.by_class.facts() if facts.by_class else {},
-                "history": {curve.column: dict(_summary(curve)) for curve in facts.curves},
-                "config": facts.config,
-                "environment": facts.environment,
-                "events": list(facts.events),
-                "checkpoints": [
-                    {"file": file.name, "step": file.step, "epochs": file.epochs, "size": file.size}
-                    for file in facts.saved
-                ],
-            },
-            indent=2,
-        )
-        + "\n"
+    return json_text(
+        {
+            "run": facts.name,
+            "path": str(facts.path),
+            "status": facts.status,
+            "remarks": list(facts.remarks),
+            "seeds": list(facts.seeds),
+            "epochs_done": facts.epochs_done,
+            "epochs": facts.epochs_asked,
+            "seconds": facts.seconds,
+            "seconds_are_of": facts.arrangement or "1 seed",
+            "best": {"metric": facts.best_metric, "epochs": {str(s): e for s, e in facts.best_epochs.items()}},
+            "metrics": {name: values for name, values in metrics.items() if not name.startswith("test_")},
+            "test": {name: values for name, values in metrics.items() if name.startswith("test_")},
+            "by_class": facts.by_class.facts() if facts.by_class else {},
+            "history": {curve.column: dict(_summary(curve)) for curve in facts.curves},
+            "config": facts.config,
+            "environment": facts.environment,
+            "events": list(facts.events),
+            "checkpoints": [
+                {"file": file.name, "step": file.step, "epochs": file.epochs, "size": file.size} for file in facts.saved
+            ],
+        }
     )
 
 

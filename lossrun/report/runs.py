@@ -1,7 +1,5 @@
 """Print `ls`."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -14,8 +12,8 @@ from lossrun.analysis.runs import Listing, RunRow
 from lossrun.analysis.selection import value as value_of
 from lossrun.analysis.sweeps.listing import ListedSweep
 from lossrun.analysis.values import readings
-from lossrun.records.files import strict_json
 from lossrun.report.layout.console import is_bounded, plus_minus, warning
+from lossrun.report.layout.for_programs import csv_text, json_text
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
 from lossrun.shell import command, run_command
@@ -128,7 +126,7 @@ def _sorted_by(listing: Listing) -> list[Column]:
 
 def listing_as_json(listing: Listing) -> str:
     """Write everything about each run as a strict JSON list, in full precision."""
-    return strict_json.dumps([_record(row) for row in listing.rows], indent=2) + "\n"
+    return json_text([_record(row) for row in listing.rows])
 
 
 def listing_as_csv(listing: Listing) -> str:
@@ -138,17 +136,14 @@ def listing_as_csv(listing: Listing) -> str:
     are empty.
     """
     names = list(dict.fromkeys(name for row in listing.rows for name in readings.metric_columns(row.at_best)))
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow((*CSV_HEADER, *names))
+    lines = []
     for row in listing.rows:
         seen = [readings.column(row.at_best, name) for name in names]
         facts = (row.name, row.status, row.epochs_done, row.epochs_asked, row.seeds, row.loss, row.optimizer)
         rate, tags = repr(row.learning_rate), " ".join(row.config.get("tags") or ())
-        writer.writerow(
-            (*facts, rate, row.started or "", tags, *(repr(spread.mean) if spread else "" for spread in seen))
-        )
-    return buffer.getvalue()
+        means = (repr(spread.mean) if spread else "" for spread in seen)
+        lines.append((*facts, rate, row.started or "", tags, *means))
+    return csv_text((*CSV_HEADER, *names), lines)
 
 
 def _record(row: RunRow) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from lossrun.analysis.values.class_values import ClassValues
 from lossrun.analysis.values.readings import spread
 from lossrun.catalog.metric_names import better, goal
 from lossrun.catalog.metrics import PRIMARY_METRICS
-from lossrun.records.files import strict_json
 from lossrun.report.comparison.by_class import class_table
 from lossrun.report.layout.console import plus_minus
+from lossrun.report.layout.for_programs import json_text
 from lossrun.report.layout.numbers import format_number, format_spread
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
 
@@ -58,7 +58,7 @@ def scores_to_json(facts: Mapping[str, Any], seeds: Mapping[int, Mapping[str, fl
         "mean": {name: one.mean for name, one in found.items() if one},
         "deviation": {name: one.deviation for name, one in found.items() if one},
     }
-    return strict_json.dumps(tree, indent=2) + "\n"
+    return json_text(tree)
 
 
 def ordered(names: Sequence[str]) -> list[str]:

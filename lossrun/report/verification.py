@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from lossrun.analysis.verification import Verification
-from lossrun.records.files import strict_json
+from lossrun.report.layout.for_programs import json_text
 from lossrun.report.layout.text_table import Column, TextTable, print_line, print_table
 
 
@@ -26,4 +26,4 @@ def print_verification(console: Console, found: Verification) -> None:
 
 def verification_as_json(found: Verification) -> str:
     """Write the result as a strict JSON object."""
-    return strict_json.dumps(found.facts(), indent=2) + "\n"
+    return json_text(found.facts())

@@ -10,11 +10,11 @@ from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT, LEVEL
 from lossrun.analysis.values.friedman import Friedman
 from lossrun.catalog.metric_names import better
-from lossrun.records.files import strict_json
 from lossrun.report.comparison.compare_tables import MARK
 from lossrun.report.comparison.formats import plain_data, written_blocks
 from lossrun.report.comparison.verdicts import format_p_value
 from lossrun.report.layout.console import is_bounded, note
+from lossrun.report.layout.for_programs import json_text
 from lossrun.report.layout.glyphs import draws_unicode
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.rows import rows_to_csv
@@ -70,7 +70,7 @@ _BASIS: Final = (
 def written(found: AcrossDatasets, format_: str) -> str:
     """Write the comparison as `json`, `csv`, `md`, or `latex`."""
     if format_ == "json":
-        return strict_json.dumps(plain_data(found), indent=2) + "\n"
+        return json_text(plain_data(found))
     if format_ == "csv":
         return rows_to_csv(found.records())
     return written_blocks([values_table(found), ranks_table(found), [*sentences(found), _BASIS]], format_)

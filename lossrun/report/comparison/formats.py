@@ -1,21 +1,20 @@
 """Write a comparison for programs and documents: JSON and CSV in full precision, Markdown and LaTeX rounded."""
 
-import csv
-import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.values.readings import Spread
-from lossrun.records.files import strict_json
+from lossrun.output import harmless
 from lossrun.report.comparison.compare import blocks
 from lossrun.report.comparison.compare_tables import MARK, per_seed_rows, per_seed_table, runs_table
 from lossrun.report.comparison.latex import latex
+from lossrun.report.layout.for_programs import csv_text, json_text
 from lossrun.report.layout.text_table import Column, TextTable
 
-_MARKUP: Final = re.compile(r"[\\*|<]|(?<!\w)_|_(?!\w)")
+_MARKUP: Final = re.compile(r"[\\*|<`]|\[(?=[^\]]*\][(\[])|(?<!\w)_|_(?!\w)")
 CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
 PER_SEED_HEADER: Final = ("run", "seed", "metric", "value", "label")
 MOST_UPRIGHT: Final = 6  # columns of runs that fit on a page
@@ -49,12 +48,12 @@ def written_by_dataset(comparisons: Mapping[str, ComparedRuns], format_: str, *,
     if format_ == "csv":
         header = PER_SEED_HEADER if per_seed else CSV_HEADER
         rows = _per_seed_csv_rows if per_seed else _csv_rows
-        return _csv(("dataset", *header), ((name, *row) for name, one in comparisons.items() for row in rows(one)))
+        return csv_text(("dataset", *header), ((name, *row) for name, one in comparisons.items() for row in rows(one)))
     found: list[dict[str, Any]] = []
     for name, one in comparisons.items():
         parts = _per_seed_records(one) if per_seed else [plain_data(one)]
         found += [{"dataset": name, **part} for part in parts]
-    return strict_json.dumps(found, indent=2) + "\n"
+    return json_text(found)
 
 
 def written_blocks(blocks: Sequence[TextTable | Sequence[str]], format_: str) -> str:
@@ -64,7 +63,7 @@ def written_blocks(blocks: Sequence[TextTable | Sequence[str]], format_: str) ->
 
 def to_json(comparison: ComparedRuns) -> str:
     """Write the whole comparison as strict JSON; NaN and infinity are the strings "nan", "inf", and "-inf"."""
-    return strict_json.dumps(plain_data(comparison), indent=2) + "\n"
+    return json_text(plain_data(comparison))
 
 
 def plain_data(value: Any) -> Any:
@@ -93,7 +92,7 @@ def to_csv(comparison: ComparedRuns) -> str:
     - "target": how soon a seed reached the target (`value` in epochs, or in seconds of one seed that `seeds_at_once`
       seeds share, empty if unknown), and the mean height of its curve.
     """
-    return _csv(CSV_HEADER, _csv_rows(comparison))
+    return csv_text(CSV_HEADER, _csv_rows(comparison))
 
 
 def to_markdown(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False) -> str:
@@ -109,12 +108,12 @@ def to_latex(comparison: ComparedRuns, *, curves: bool = True, only_table: bool 
 
 def per_seed_json(comparison: ComparedRuns) -> str:
     """Write tidy data: a list of records with run, seed, metric, value, and label."""
-    return strict_json.dumps(_per_seed_records(comparison), indent=2) + "\n"
+    return json_text(_per_seed_records(comparison))
 
 
 def per_seed_csv(comparison: ComparedRuns) -> str:
     """Write tidy data: one record in a line."""
-    return _csv(PER_SEED_HEADER, _per_seed_csv_rows(comparison))
+    return csv_text(PER_SEED_HEADER, _per_seed_csv_rows(comparison))
 
 
 def per_seed_markdown(comparison: ComparedRuns) -> str:
@@ -133,14 +132,6 @@ def _per_seed_records(comparison: ComparedRuns) -> list[dict[str, Any]]:
 
 def _per_seed_csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]:
     return ((*row[:3], repr(row[3]), row[4]) for row in per_seed_rows(comparison))
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 def _markdown_block(block: TextTable | Sequence[str]) -> str:
@@ -207,4 +198,4 @@ def _markdown_cell(column: Column, row: int) -> str:
 
 def _escaped(text: str) -> str:
     """Escape Markdown. Underscores and hyphens within a word, and brackets without a link, need no escape."""
-    return _MARKUP.sub(r"\\\g<0>", text)
+    return _MARKUP.sub(r"\\\g<0>", harmless(text))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from lossrun.output import harmless
 from lossrun.report.comparison.compare_tables import MARK
 from lossrun.report.layout.text_table import Column, TextTable
 
@@ -29,7 +30,7 @@ def latex(blocks: Sequence[TextTable | Sequence[str]]) -> str:
 
 def escaped(text: str) -> str:
     """Escape LaTeX, and write a minus sign as such."""
-    return _ESCAPED.sub(lambda found: _SPECIAL[found[0]], _MINUS.sub("\0", text)).replace("\0", "$-$")
+    return _ESCAPED.sub(lambda found: _SPECIAL[found[0]], _MINUS.sub("\0", harmless(text))).replace("\0", "$-$")
 
 
 def _table(table: TextTable) -> str:

@@ -1,6 +1,5 @@
 """Write rows of plain values as CSV in full precision, and arrays as a NumPy archive."""
 
-import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from lossrun.report.layout.files import save
+from lossrun.report.layout.for_programs import csv_text
 
 
 def rows_to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Write a header with all keys, in the order in which they first occur, and a line for each row."""
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+    names = list(dict.fromkeys(key for row in rows for key in row))
+    return csv_text(names, ([row.get(name, "") for name in names] for row in rows))
 
 
 def save_csv(rows: Sequence[Mapping[str, Any]], path: Path, option: str) -> None:
