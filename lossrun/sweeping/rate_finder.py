@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from lossrun.training.process.stopping import Requests
 
 MOST_STEPS: Final = 2_000  # of the longest trainings, unless the user asks for more
-# The seeds of the longest trainings of a small model, which train together and cost little. With 2 seeds the rate that
-# does best is often best by chance (tests/bench/README.md).
-MOST_SEEDS: Final = 16
-AT_ONCE: Final = 2  # rates whose seeds should fit into one stack
+# The longest trainings of a small model have as many seeds as let this many rates train as one stack, which costs
+# little. With 2 seeds the rate that does best is often best by chance (tests/bench/README.md).
+AT_ONCE: Final = 2
 # How far beyond the usual rates of an optimizer the first round looks, because usual rates depend on the loss.
 BEYOND: Final = 100.0
 _ANY_OPTIMIZER: Final = (1e-5, 1.0)
@@ -61,10 +60,9 @@ def find_rate(
         StoppedError: After a signal.
     """
     prepare_workers()
-    own = reading.config
-    # Other seeds than those of a comparison, and the same samples for all of them.
-    reading = replace(reading, config=own.on_one_split(unused_seeds(set(own.seeds), MOST_SEEDS)))
-    experiment = load_experiment(replace(reading, sweep=None), data_dir)
+    experiment = _with_seeds(reading, FEWEST_SEEDS, data_dir)
+    if (count := most_seeds(experiment, own_rates=False) // AT_ONCE) > FEWEST_SEEDS:
+        experiment = _with_seeds(reading, count, data_dir, experiment)
     config = experiment.config
     whole = config.epochs * config.steps_per_epoch(experiment.facts.train)
     if steps is not None and steps > whole:
@@ -75,13 +73,12 @@ def find_rate(
     found = find("optimizer", config.optimizer.name)
     optimizer = found.component if found else None
     low, high = optimizer.usual_rates if isinstance(optimizer, Optimizer) else _ANY_OPTIMIZER
-    seeds = config.seeds[: max(FEWEST_SEEDS, most_seeds(experiment, own_rates=False) // AT_ONCE)]
     # Importing torch takes a second, so all mistakes are reported first.
     from lossrun.training.process.stopping import listening
 
     with listening() as asked, worker_pool(min(jobs or cores(), MOST_JOBS)) as pool:
         trying = _Trying(pool, asked, experiment, metric, report)
-        rounds = tuple(search(trying, low, high * BEYOND, longest, goal, seeds))
+        rounds = tuple(search(trying, low, high * BEYOND, longest, goal, config.seeds))
     result = RateSearch(metric, goal, whole, rounds)
     if result.suggestion is None:
         tries, taken = rounds[-1].tries, rounds[-1].steps
@@ -90,6 +87,13 @@ def find_rate(
             "another cause, such as targets or inputs that are not standardized"
         )
     return result
+
+
+def _with_seeds(reading: SourcedConfig, count: int, data_dir: Path, loaded: Experiment | None = None) -> Experiment:
+    """Return the config with other seeds than those of a comparison, all of them on the same samples, with its data."""
+    own = reading.config
+    config = own.on_one_split(unused_seeds(set(own.seeds), count))
+    return load_experiment(replace(reading, config=config, sweep=None), data_dir, loaded=loaded)
 
 
 def _metric(reading: SourcedConfig, experiment: Experiment) -> str:

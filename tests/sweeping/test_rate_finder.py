@@ -79,6 +79,13 @@ def test_without_validation_data_the_training_loss_decides(tmp_path: Path) -> No
     assert 0.1 / WITHIN <= search.suggestion <= 0.1 * WITHIN
 
 
+def test_large_models_have_fewer_seeds(tmp_path: Path) -> None:
+    """Their seeds would not train in the time of one, and more of them may not fit into memory."""
+    assert len(found("tiny-net", folder=tmp_path, steps=5).seeds) == 16
+    large = Change("model", {"name": "mlp", "hidden": [2000]}, "")
+    assert len(found("tiny-net", large, folder=tmp_path, steps=5).seeds) == 2
+
+
 def test_more_steps_than_the_run_takes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the whole run takes 100 steps"):
         found("tiny-net", folder=tmp_path, steps=101)
