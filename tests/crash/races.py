@@ -1,6 +1,7 @@
 """Two resumes at once, many trains within a second, and comparing while a run is written."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def compared_meanwhile(server: Forks, folder: Path, count: int) -> Iterator[Outc
         assert done.code == 0, done.err
     started = server.start(("train", "config.yaml", "--name", "long", *LONG), place, limit=600)
     while len(all_runs(place / "runs")) < 3:
-        pass
+        time.sleep(0.01)
     for number in range(count):
         done = server.run(("compare", "one", "other", "long"), place)
         told = done.out + done.err

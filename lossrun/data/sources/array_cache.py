@@ -4,8 +4,6 @@ There is one file per array, <key>-<SHA-256 of the array>.npy. The name says wha
 is detected and written again. Writing is atomic; if it fails, the array is not kept.
 """
 
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lossrun.data.samples.hashing import array_digest
+from lossrun.data.sources.download import new_file, remove_abandoned
 
 
 def cached(key: str, folder: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
@@ -33,11 +32,6 @@ def cached(key: str, folder: Path, make: Callable[[], np.ndarray]) -> np.ndarray
 
 def _keep(array: np.ndarray, folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.save(stream, array, allow_pickle=False)
-        Path(temporary).replace(folder / name)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
+    remove_abandoned(folder / name)
+    with new_file(folder / name, synced=False) as file:
+        np.save(file, array, allow_pickle=False)

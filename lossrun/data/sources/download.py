@@ -40,11 +40,11 @@ def download(addresses: Sequence[str], digest: str, path: Path) -> list[str]:
         OSError: If writing fails.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path)
+    remove_abandoned(path)
     failures: list[str] = []
     for address in addresses:
         try:
-            with _new_file(path) as file:
+            with new_file(path) as file:
                 _fetch(address, digest, file)
             return []
         except DownloadError as error:
@@ -130,23 +130,27 @@ def _answer(session: Any, address: str) -> Any:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file that becomes `path` if the block succeeds, and is removed otherwise."""
+def new_file(path: Path, *, synced: bool = True) -> Iterator[BinaryIO]:
+    """Yield a file that becomes `path` if the block succeeds, and is removed otherwise.
+
+    `synced`: it is on the disk before it gets its name. A file whose digest is checked when it is read needs that less.
+    """
     partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}{_PARTIAL}")
     try:
         with partial.open("xb") as file:
             _lock(file)
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if synced:
+                os.fsync(file.fileno())
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Remove what killed downloads have left: files that nobody holds the lock of."""
+def remove_abandoned(path: Path) -> None:
+    """Remove what processes that were killed have left of `path`: files that nobody holds the lock of."""
     for partial in path.parent.glob(f".{path.name}.*{_PARTIAL}"):
         with suppress(OSError), partial.open("rb") as file:
             if _lock(file):

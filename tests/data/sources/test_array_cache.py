@@ -38,3 +38,11 @@ def test_no_place_to_keep_it_is_no_error(tmp_path: Path) -> None:
 def test_nothing_temporary_stays_behind(tmp_path: Path) -> None:
     cached("key", tmp_path, lambda: ARRAY)
     assert [path.suffix for path in tmp_path.iterdir()] == [".npy"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    cached("key", tmp_path, lambda: ARRAY)
+    (kept,) = tmp_path.iterdir()
+    kept.rename(tmp_path / f".{kept.name}.0123abcd.part")  # as before it got its name
+    cached("key", tmp_path, lambda: ARRAY)
+    assert list(tmp_path.iterdir()) == [kept]
