@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
+from lossrun.files import is_there
 from lossrun.records import checkpoint_headers, formats, history, ledger
 from lossrun.records.files import config_file, json_lines, strict_json
-from lossrun.records.files.contents import content, length_of
+from lossrun.records.files.contents import content, gone, incomplete, length_of
 from lossrun.records.files.digests import DAMAGED, PrefixDigest, of_text
 from lossrun.records.files.edits import digest, edits
 from lossrun.records.history import History
@@ -159,6 +160,8 @@ def read_description(path: Path) -> Description:
         RunError: If a file is missing or damaged.
     """
     files = RunDirectory(path)
+    if not is_there(path):
+        raise RunError(gone(path))
     if missing := missing_files(path):
         raise RunError(
             f"{path} is not a run directory: it has no {' and no '.join(missing)}; "
@@ -185,7 +188,7 @@ def read_description(path: Path) -> Description:
         )
     formats.check(files.run_json, environment, formats.ENVIRONMENT)
     if not started and "id" in environment:  # every version that writes an id also writes the ledger's config
-        raise RunError(f"{files.ledger_path} is missing or has lost its beginning; restore it from a copy")
+        raise RunError(incomplete(files.ledger_path))
     if started:
         edited += edits(files.run_json, started["environment"], environment)
         config, environment = started["config"], dict(started["environment"])

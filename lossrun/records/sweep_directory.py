@@ -25,7 +25,7 @@ from lossrun.errors import RunError
 from lossrun.files import is_there
 from lossrun.records import ledger, names, sweep_formats
 from lossrun.records.files import config_file, digests, durable, json_lines, new_directories, strict_json
-from lossrun.records.files.contents import content
+from lossrun.records.files.contents import content, incomplete
 from lossrun.records.files.digests import DAMAGED
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import is_run
@@ -207,7 +207,7 @@ def read_events(sweep: SweepDirectory) -> tuple[dict[str, Any], ...]:
     """
     events = ledger.read(sweep.ledger_path, sweep_formats.EVENTS)
     if not events or events[0]["event"] != "started":
-        raise RunError(f"{sweep.ledger_path} is missing or has lost its beginning; restore it from a copy")
+        raise RunError(incomplete(sweep.ledger_path))
     return events
 
 

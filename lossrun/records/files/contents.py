@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lossrun.errors import RunError
-from lossrun.files import LARGE, READABLE, read_pieces, read_regular
+from lossrun.files import LARGE, READABLE, is_there, read_pieces, read_regular
 
 
 def content(path: Path, most: int = READABLE) -> bytes:
@@ -31,6 +31,8 @@ def content_if_there(path: Path) -> bytes:
 
 def unreadable(path: Path, error: OSError) -> str:
     """Say that a file of a run cannot be read, and what to do about it."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError) and not is_there(path.parent):
+        return gone(path.parent)
     fix = "ask its owner to let you read it" if isinstance(error, PermissionError) else "restore it from a copy"
     return f"cannot read {path}: {error.strerror or error}; {fix}"
 
@@ -43,6 +45,18 @@ def pieces_if_there(path: Path) -> Iterator[bytes]:
         return
     except OSError as error:
         raise RunError(unreadable(path, error)) from error
+
+
+def incomplete(path: Path) -> str:
+    """Say that a file of a run does not begin as it was written, or that the run itself is gone."""
+    if not is_there(path.parent):
+        return gone(path.parent)
+    return f"{path} is missing or has lost its beginning; restore it from a copy"
+
+
+def gone(folder: Path) -> str:
+    """Say that the folder of a run or a sweep is no longer there."""
+    return f"{folder} does not exist; it was perhaps renamed or removed meanwhile: name the folder that it is now"
 
 
 def length_of(path: Path) -> int:

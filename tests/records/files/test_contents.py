@@ -1,0 +1,26 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lossrun.errors import RunError
+from lossrun.records import recorded
+from lossrun.records.files.contents import content
+from lossrun.records.sweep_directory import SweepDirectory, read_events
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "a run": recorded.load,
+    "a sweep": lambda folder: read_events(SweepDirectory(folder)),
+    "a file": lambda folder: content(folder / "config.yaml"),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_a_folder_that_is_gone_is_not_called_damaged(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    folder = tmp_path / "gone"
+    with pytest.raises(RunError, match=r"gone does not exist; it was perhaps renamed or removed meanwhile"):
+        read(folder)
+    folder.mkdir()
+    with pytest.raises(RunError) as caught:
+        read(folder)
+    assert "renamed" not in str(caught.value)
