@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from lossrun.records.run_directory import RunDirectory, all_runs
+from lossrun.records.sweep_directory import all_sweeps
 from tests.crash.commands import RESUME, TRAIN, brought_to_its_end, difference, new_folder, reference
 from tests.crash.file_operations import LASTING, ONCE, Operation, recorded
 from tests.crash.forks import Done, Forks, forks
@@ -42,6 +43,7 @@ class Attacked:
         check: Returns what is wrong with what can be made of the folder afterwards.
         options: How the command is started.
         left: Returns what is wrong with the folder after an error.
+        code: The exit code of an error of the disk.
         trains: Whether it takes so long that somebody may move or remove its folders meanwhile.
     """
 
@@ -50,6 +52,7 @@ class Attacked:
     check: Callable[[Path], str]
     options: dict[str, Any] = field(default_factory=dict)
     left: Callable[[Path], str] = lambda _: ""
+    code: int = 4
     trains: bool = False
 
 
@@ -136,8 +139,8 @@ def failed(server: Forks, folder: Path, command: Attacked, cases: Sequence[Case]
         command.begin(place)
         done = run_watched(server, command, place, "fail", at=case.number, how=case.how)
         # What is only tidied up may fail, and the command succeed.
-        problem = done.problem(0, 4)
-        if done.code == 4 and case.how != "read-only":  # there nothing can be removed either
+        problem = done.problem(0, command.code)
+        if done.code and case.how != "read-only":  # there nothing can be removed either
             problem = problem or command.left(place)
         yield Outcome(str(case), problem or command.check(place))
         shutil.rmtree(place)
@@ -155,7 +158,7 @@ def without_folders(server: Forks, folder: Path, command: Attacked, cases: Seque
         if done.code == 4:
             again = [str(path.relative_to(place)) for path in place.glob("runs/**/*") if path.is_file()]
             problem = problem or (f"written again: {again}" if again else "")
-            if not any(reason in done.err for reason in ("removed", "is not a run directory")):
+            if "removed" not in done.err:
                 problem = problem or f"the message does not say why: {done.err}"
         if elsewhere.exists():
             (moved_away,) = elsewhere.iterdir()
@@ -251,13 +254,13 @@ def stop_early(server: Forks, folder: Path) -> None:
 def sweep_brought_to_its_end(server: Forks, folder: Path, swept: Path) -> str:
     if problem := server.run(("ls",), folder).problem(0):
         return f"ls: {problem}"
-    sweeps = sorted((folder / "runs").glob("*-swept*")) if (folder / "runs").exists() else []
+    sweeps = all_sweeps(folder / "runs")
     arguments = ("resume", str(sweeps[-1])) if sweeps else SWEEP
     done = server.run(arguments, folder, before=INLINE)
     if problem := done.problem(0):
         return f"{arguments[0]} afterwards: {problem}"
-    (whole,) = (swept / "runs").glob("*-swept")
-    found = list((folder / "runs").glob("*-swept*"))
+    (whole,) = all_sweeps(swept / "runs")
+    found = all_sweeps(folder / "runs")
     if len(found) != 1:
         return f"{len(found)} sweeps instead of one"
     cells, others = cells_of(whole), cells_of(found[0])

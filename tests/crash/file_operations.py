@@ -10,7 +10,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -111,18 +110,21 @@ def disappear(root: str, at: int, what: str, to: str) -> None:
     "" to remove it.
     """
     number = -1
-    rename, make = os.rename, os.mkdir
+    is_other = False  # what is done here is not done by the process that is watched
 
     def act(operation: Operation, go: Callable[[], Any]) -> Any:
-        nonlocal number
-        number += 1
-        if number == at:
-            for folder in sorted(Path(root).glob(what))[:1]:
-                if to:
-                    make(to)
-                    rename(folder, Path(to) / folder.name)
-                else:
-                    subprocess.run(["rm", "-r", folder], check=True)
+        nonlocal number, is_other
+        if not is_other:
+            number += 1
+            if number == at:
+                is_other = True
+                for folder in sorted(Path(root).glob(what))[:1]:
+                    if to:
+                        Path(to).mkdir()
+                        folder.rename(Path(to) / folder.name)
+                    else:
+                        shutil.rmtree(folder)
+                is_other = False
         return go()
 
     watch(Path(root), act)

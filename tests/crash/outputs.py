@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lossrun.cli import app
+from lossrun.errors import DataError, RunError
 from tests.crash import downloads, surroundings
 from tests.crash.disk import Attacked
 from tests.crash.forks import Forks
@@ -82,7 +83,9 @@ def attacked(server: Forks, folder: Path, stack: ExitStack) -> dict[str, Callabl
         done = server.run(output.arguments, whole, **options())
         assert done.code == 0, done.err
         judge = Judge(server, output, content(whole, output.paths), options())
-        return Attacked(output.arguments, partial(begin, output), judge.after, options(), judge.left)
+        # Data that cannot be put on the disk are missing, and how to get them in another way is what helps.
+        code = DataError.exit_code if output.arguments[0] == "fetch" else RunError.exit_code
+        return Attacked(output.arguments, partial(begin, output), judge.after, options(), judge.left, code)
 
     return {" ".join(output.arguments): partial(prepare, output) for output in OUTPUTS}
 
