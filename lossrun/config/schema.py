@@ -1,7 +1,7 @@
 """Write the JSON Schema of a config file, for editors, from the same declarations that validate it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS
@@ -9,6 +9,8 @@ from lossrun.catalog.parameter import REQUIRED, Key, KeyGroup, Parameter
 from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import KEYS, SWEEP, SWEEP_OPTIONS
 from lossrun.config.leaves import adapter
+
+_RANGE: Final = {"$ref": "#/$defs/range"}
 
 
 def json_schema() -> dict[str, Any]:
@@ -23,26 +25,15 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "lossrun config",
         **config,
-        "$defs": components,
+        "$defs": {**components, "range": _range()},
     }
 
 
 def _sweep() -> dict[str, Any]:
     """Return the schema of the sweep block: for each key a list of its values, or a range; and the block's options."""
-    bounds = {"type": "array", "items": {"type": "number"}}
-    points = {"type": "integer", "minimum": 2}
-    ranges = [
-        {
-            "type": "object",
-            "properties": {kind: bounds, "points": points},
-            "required": [kind],
-            "additionalProperties": False,
-        }
-        for kind in ("log_range", "range")
-    ]
-    whole = {key.name: {"anyOf": [{"type": "array", "items": _key(key)}, *ranges]} for key in KEYS}
+    whole = {key.name: {"anyOf": [{"type": "array", "items": _key(key)}, _RANGE]} for key in KEYS}
     # Components differ in what a key inside them may be.
-    any_value = {"anyOf": [{"type": "array"}, *ranges]}
+    any_value = {"anyOf": [{"type": "array"}, _RANGE]}
     parts = {path: {"description": key.meaning, **any_value} for path, key in key_paths().items() if "." in path}
     options = {name: {"description": text} for name, text in SWEEP_OPTIONS.items()}
     return {
@@ -51,6 +42,22 @@ def _sweep() -> dict[str, Any]:
         "properties": {**whole, **parts, **options},
         "additionalProperties": any_value,  # parameters of the user's own components
     }
+
+
+def _range() -> dict[str, Any]:
+    """Return the schema of a range of values: {log_range: [1e-4, 1], points: 7}."""
+    bounds = {"type": "array", "items": {"type": "number"}}
+    points = {"type": "integer", "minimum": 2}
+    kinds = [
+        {
+            "type": "object",
+            "properties": {kind: bounds, "points": points},
+            "required": [kind],
+            "additionalProperties": False,
+        }
+        for kind in ("log_range", "range")
+    ]
+    return {"anyOf": kinds}
 
 
 def _mapping(keys: Sequence[Key], **fixed: Any) -> dict[str, Any]:
