@@ -9,9 +9,11 @@ def main() -> None:
     try:
         with interrupts.held():
             from lossrun.cli import main as command_line
-    except interrupts.EndedError as ended:
+        command_line()
+    except interrupts.EndedError as ended:  # in the middle of the command's own last words
         raise SystemExit(ended.exit_code) from None
-    command_line()
+    finally:
+        interrupts.leaving()
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ def _leave(code: int, *texts: str, is_error: bool = True) -> NoReturn:
     from lossrun.report.layout.console import abandon_unwritable, error, note, stderr
     from lossrun.report.reference.names_in_brackets import where_to_read
 
+    interrupts.leaving()
     with suppress(OSError):
         console = stderr()
         for text in texts:

@@ -6,6 +6,8 @@ nothing is lost yet. Signals that somebody else has decided about stay as they a
 ignores SIGINT in background jobs. During training `training/process/stopping.py` takes their place.
 """
 
+import atexit
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -73,6 +75,31 @@ def held() -> Iterator[None]:
     if _state.waiting and not _state.held:
         waiting, _state.waiting = _state.waiting, None
         _raise(waiting)
+
+
+def leaving() -> None:
+    """Let nothing disturb the end of the command, whose exit code is decided.
+
+    One more stop is ignored, because the last words are printed in a moment; another one ends the process at once.
+    """
+    ignored: list[int] = []
+
+    def end_at_once(number: int, _frame: FrameType | None) -> None:
+        if ignored:
+            os._exit(128 + number)
+        ignored.append(number)
+
+    if threading.current_thread() is threading.main_thread() and (numbers := _ours()):
+        for number in numbers:
+            signal.signal(number, end_at_once)
+        # After the last words Python would give back their defaults to handlers of its own, not to what is ignored.
+        atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in _ours(end_at_once)])
+
+
+def _ours(*others: Callable[..., object]) -> list[int]:
+    names = [name for name in (*_STOPS, "SIGUSR1") if hasattr(signal, name)]
+    numbers = [int(getattr(signal, name)) for name in names]
+    return [number for number in numbers if signal.getsignal(number) in (_end, _go_on, *others)]
 
 
 def _take(name: str, handler: Callable[[int, FrameType | None], object]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import current_process, forkserver, get_context
+from multiprocessing import current_process, forkserver, get_context, resource_tracker
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
@@ -44,7 +44,9 @@ def prepare_workers() -> None:
     if sys.platform == "win32":
         return
     try:
-        with _ignoring_interrupts():
+        with _sheltering():
+            resource_tracker.ensure_running()  # which lets Ctrl-C through again
+        with _sheltering():
             forkserver.set_forkserver_preload(worker.PRELOADED)
             forkserver.ensure_running()
     except OSError as error:
@@ -68,7 +70,7 @@ class WorkerPool(ProcessPoolExecutor):
         Ctrl-C waits until they have started: nothing would end a process that the pool does not know yet, and it would
         print a traceback once this one is gone.
         """
-        with _without_main_script(), _deferring_interrupts():
+        with _without_main_script(), _deferring("SIGINT"):
             return super().submit(task, *arguments, **keywords)
 
     def terminate(self) -> None:
@@ -163,40 +165,38 @@ def _without_main_script() -> Iterator[None]:
 
 
 @contextmanager
-def _deferring_interrupts() -> Iterator[None]:
-    """Deliver Ctrl-C only after the block.
+def _deferring(*names: str) -> Iterator[None]:
+    """Deliver these signals only after the block.
 
-    Blocking the signal would not do: another thread, such as one of torch's, receives it instead.
+    Blocking them would not do: another thread, such as one of torch's, receives them instead.
     """
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     main = threading.current_thread() is threading.main_thread()
-    before = signal.getsignal(signal.SIGINT) if main else None
-    if before is None:  # in another thread, or with a handler that Python does not know
-        yield
-        return
+    # A handler that Python does not know stays.
+    before = {number: handler for number in numbers if main and (handler := signal.getsignal(number)) is not None}
     came: list[int] = []
-    signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    for number in before:
+        signal.signal(number, lambda number, _frame: came.append(number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if came:
-            signal.raise_signal(signal.SIGINT)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 @contextmanager
-def _ignoring_interrupts() -> Iterator[None]:
-    """Make processes that are started in the block ignore Ctrl-C, even while they are still importing.
+def _sheltering() -> Iterator[None]:
+    """Let Ctrl-C and the end of the terminal not reach processes that are started in the block, even while they import.
 
-    They ignore the end of their terminal as well. Both signals reach all processes of a terminal, and this process
-    stops its workers; without multiprocessing's tracker of resources, which it would restart, there are tracebacks.
+    Both signals reach all processes of a terminal, and this process stops its workers; without multiprocessing's
+    tracker of resources, which it would restart, there are tracebacks. New processes inherit what this thread blocks.
+    Ignoring the signals here for a moment would lose a Ctrl-C of that moment.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = [name for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), signal.SIG_IGN) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+    with _deferring("SIGINT", "SIGHUP"):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -60,7 +60,11 @@ def begin_worker() -> None:
     import torch
 
     gc.freeze()  # the garbage collector would visit all objects of torch in each worker, and so copy their memory
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    left_to_it = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}
+    for number in left_to_it:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, left_to_it)  # blocked by `pool.py` until here
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     if (parent := parent_process()) is not None:

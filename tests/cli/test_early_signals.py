@@ -19,23 +19,39 @@ import os, signal, sys
 class Sender:
     def find_spec(self, name, path=None, target=None):
         if name == module:
-            for number in numbers:
-                os.kill(os.getpid(), number)
+            send()
             sys.meta_path.remove(self)
 
 module, ignored = sys.argv[1], sys.argv[3]
 numbers = [getattr(signal, name) for name in sys.argv[2].split(",")]
 if ignored:
     signal.signal(getattr(signal, ignored), signal.SIG_IGN)
-sys.meta_path.insert(0, Sender())
+def send():
+    for number in numbers:
+        os.kill(os.getpid(), number)
+
+def write_and_send(text, write=sys.stderr.write):
+    sys.stderr.write = write
+    send()
+    return write(text)
+
+if module == "the end":
+    import atexit
+    atexit.register(send)
+elif module == "the last words":
+    sys.stderr.write = write_and_send
+else:
+    sys.meta_path.insert(0, Sender())
 sys.argv = ["lossrun", "train", "config.yaml", "--quiet"]
 from lossrun.__main__ import main
 main()
 """
 
 
-def trained(folder: Path, module: str, signals: Sequence[str], ignored: str = "") -> "subprocess.CompletedProcess[str]":
-    (folder / "config.yaml").write_text(CONFIG)
+def trained(
+    folder: Path, module: str, signals: Sequence[str], ignored: str = "", config: str = CONFIG
+) -> "subprocess.CompletedProcess[str]":
+    (folder / "config.yaml").write_text(config)
     command = [sys.executable, "-c", COMMAND, module, ",".join(signals), ignored]
     return subprocess.run(
         command,
@@ -68,3 +84,24 @@ def test_a_request_to_save_and_an_ignored_signal_stop_nothing(tmp_path: Path) ->
     ended = trained(tmp_path, "torch", ["SIGUSR1", "SIGHUP"], ignored="SIGHUP")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
+WRONG = CONFIG.replace("loss: mse", "loss: no-such-loss")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"])
+def test_a_signal_during_the_last_words_changes_neither_them_nor_the_code(tmp_path: Path, name: str) -> None:
+    ended = trained(tmp_path, "the last words", [name], config=WRONG)
+    assert ended.returncode == 2
+    assert "no-such-loss" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_second_stop_during_the_last_words_ends_the_command_at_once(tmp_path: Path) -> None:
+    ended = trained(tmp_path, "the last words", ["SIGINT", "SIGTERM"], config=WRONG)
+    assert (ended.returncode, ended.stderr.count("Traceback")) == (143, 0)
+
+
+def test_a_stop_after_everything_was_done_changes_nothing(tmp_path: Path) -> None:
+    ended = trained(tmp_path, "the end", ["SIGINT", "SIGTERM", "SIGUSR1"])
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import lossrun
+import lossrun.__main__
 import lossrun.cli
 from lossrun import interrupts
 
@@ -49,7 +50,7 @@ def main() -> None:
             if pid == 0:
                 if request["ends_itself"]:
                     prepare(request)
-                    lossrun.cli.main()
+                    lossrun.__main__.main()
                     return
                 be_child(request)
             started[pid] = time.monotonic()
@@ -134,7 +135,7 @@ def flushed(code: int) -> int:
 
 def exit_code() -> int:
     try:
-        lossrun.cli.main()
+        lossrun.__main__.main()
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0

@@ -16,7 +16,7 @@ import pytest
 
 import lossrun
 from lossrun.errors import UsageError
-from lossrun.sweeping.pool import worker_pool
+from lossrun.sweeping.pool import prepare_workers, worker_pool
 from tests.sweeping.conftest import BASE
 
 # At the top of a script and without `if __name__ == "__main__"`, as people write it. SIGTERM is ignored, as by a
@@ -142,3 +142,23 @@ def test_what_ends_a_terminal_is_left_to_the_process_that_started_the_workers(na
     """Both signals reach every process of a terminal; multiprocessing's own would end with a traceback."""
     with worker_pool(1) as pool:
         assert pool.submit(signal.getsignal, getattr(signal, name)).result() is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_a_signal_is_not_lost_while_the_process_of_the_workers_starts(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    number = getattr(signal, name)
+
+    def start() -> None:
+        os.kill(os.getpid(), number)
+        seen.append("started")
+
+    monkeypatch.setattr("multiprocessing.forkserver.ensure_running", start)
+    before = signal.signal(number, lambda *_: seen.append("told"))
+    try:
+        prepare_workers()
+    finally:
+        signal.signal(number, before)
+    assert seen == ["started", "told"]
