@@ -11,7 +11,7 @@ import pytest
 
 from lossrun.errors import RunError
 from lossrun.records import checkpoints, ledger, lock, run_directory
-from lossrun.records.files import durable
+from lossrun.records.files import durable, kernel_lock
 from tests.training.conftest import REGRESSION, Laboratory
 
 CONFIG = {**REGRESSION, "epochs": 1}
@@ -75,7 +75,7 @@ def test_directories_that_cannot_be_synced_do_not_keep_a_run_from_ending(
     assert ledger.read(run.ledger_path)[-1]["event"] == "finished"
 
 
-@pytest.mark.parametrize("number", sorted(lock.NO_LOCKS), ids=errno.errorcode.get)
+@pytest.mark.parametrize("number", sorted(kernel_lock.NO_LOCKS), ids=errno.errorcode.get)
 def test_a_run_without_locks(laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(fcntl.flock, number, 1))
     run = laboratory.start(CONFIG, stop_at=2)
