@@ -89,17 +89,18 @@ def leaving() -> None:
             os._exit(128 + number)
         ignored.append(number)
 
-    if threading.current_thread() is threading.main_thread() and (numbers := _ours()):
+    if threading.current_thread() is threading.main_thread() and (numbers := _ours(_end)):
         for number in numbers:
             signal.signal(number, end_at_once)
         # After the last words Python would give back their defaults to handlers of its own, not to what is ignored.
-        atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in _ours(end_at_once)])
+        atexit.register(lambda: [signal.signal(number, signal.SIG_IGN) for number in _ours(end_at_once, _go_on)])
 
 
-def _ours(*others: Callable[..., object]) -> list[int]:
+def _ours(*handlers: Callable[..., object]) -> list[int]:
+    """Return the signals that have one of these handlers."""
     names = [name for name in (*_STOPS, "SIGUSR1") if hasattr(signal, name)]
     numbers = [int(getattr(signal, name)) for name in names]
-    return [number for number in numbers if signal.getsignal(number) in (_end, _go_on, *others)]
+    return [number for number in numbers if signal.getsignal(number) in handlers]
 
 
 def _take(name: str, handler: Callable[[int, FrameType | None], object]) -> None:

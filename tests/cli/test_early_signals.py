@@ -89,9 +89,11 @@ def test_a_request_to_save_and_an_ignored_signal_stop_nothing(tmp_path: Path) ->
 WRONG = CONFIG.replace("loss: mse", "loss: no-such-loss")
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"])
-def test_a_signal_during_the_last_words_changes_neither_them_nor_the_code(tmp_path: Path, name: str) -> None:
-    ended = trained(tmp_path, "the last words", [name], config=WRONG)
+@pytest.mark.parametrize(
+    "names", [["SIGINT"], ["SIGTERM"], ["SIGHUP"], ["SIGUSR1"] * 50, ["SIGUSR1", "SIGINT"]], ids=lambda names: names[0]
+)
+def test_a_signal_during_the_last_words_changes_neither_them_nor_the_code(tmp_path: Path, names: list[str]) -> None:
+    ended = trained(tmp_path, "the last words", names, config=WRONG)
     assert ended.returncode == 2
     assert "no-such-loss" in ended.stderr
     assert "Traceback" not in ended.stderr
