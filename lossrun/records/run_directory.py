@@ -104,7 +104,7 @@ def create_together(folder: Path, runs: Mapping[str, Mapping[str, bytes]]) -> No
     """Create several run directories, each by its name with the content of its files, in one commit.
 
     Raises:
-        RunError: If writing fails.
+        RunError: If writing fails, or `folder` does not exist.
     """
 
     def build(hidden: Sequence[Path]) -> None:
@@ -119,7 +119,7 @@ def create_together(folder: Path, runs: Mapping[str, Mapping[str, bytes]]) -> No
             parent.mkdir(parents=True, exist_ok=True)
         durable.write_all(contents)
 
-    new_directories.create([folder / name for name in runs], build)
+    new_directories.create([folder / name for name in runs], build, makes_folder=False)
 
 
 def file_contents(config: Mapping[str, Any], environment: Mapping[str, Any]) -> dict[str, bytes]:

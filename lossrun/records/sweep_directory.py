@@ -109,9 +109,16 @@ def stack_directory(sweep: Path, name: str) -> Path:
 
 @contextmanager
 def holding_stack(sweep: Path, name: str) -> Iterator[None]:
-    """Hold the lock of a stack. Raises LockedError if another process trains it."""
+    """Hold the lock of a stack.
+
+    Raises:
+        LockedError: If another process trains it.
+        RunError: If its folder cannot be made, or the sweep is gone.
+    """
     folder = stack_directory(sweep, name)
-    folder.mkdir(parents=True, exist_ok=True)
+    with durable.refusals_of_the_disk(folder):
+        for path in (folder.parent, folder):  # never the folder of a sweep that somebody removed
+            path.mkdir(exist_ok=True)
     with writing(folder):
         yield
 

@@ -9,7 +9,11 @@ from lossrun.records.files import durable
 
 
 def create(
-    paths: Sequence[Path], build: Callable[[Sequence[Path]], object], *, numbered: bool = False
+    paths: Sequence[Path],
+    build: Callable[[Sequence[Path]], object],
+    *,
+    numbered: bool = False,
+    makes_folder: bool = True,
 ) -> Sequence[Path]:
     """Create directories of one folder, and return their paths: all of them, or none if anything fails.
 
@@ -18,6 +22,7 @@ def create(
     Args:
         build: Called with the hidden directories, in the order of `paths`, to fill them.
         numbered: Whether a name that is taken gets -2, -3, and so on.
+        makes_folder: Whether their folder is created if it does not exist. Otherwise it was removed meanwhile.
 
     Raises:
         RunError: If writing fails, or a name is taken and not `numbered`.
@@ -26,7 +31,8 @@ def create(
     hidden = [durable.hidden(path) for path in paths]
     with durable.refusals_of_the_disk(paths[0] if len(paths) == 1 else folder):
         try:
-            durable.make_directory(folder)
+            if makes_folder:
+                durable.make_directory(folder)
             for directory in hidden:
                 directory.mkdir()
             build(hidden)
