@@ -219,10 +219,12 @@ def _edge_note(tuning: TuningResult, key: str) -> str:
     for pair in tuning.pairs:
         if pair.chosen is not None and key in pair.on_edge:
             best, others = pair.chosen.values[key], [trial.values[key] for trial in pair.trials]
-            # With repeated tuning, each repetition has tried values of its own.
             which = "the largest" if 2 * best > min(others) + max(others) else "the smallest"
-            ends.setdefault(which, []).append(f"{_pair_name(pair)} ({word(best)})")
-    said = [f"the best {key} of {' and of '.join(names)} is {which} one tried" for which, names in ends.items()]
+            # With repeated tuning, each repetition has values of its own, and the usual choice need not be their end.
+            name = _pair_name(pair)
+            ends.setdefault(which, []).append(name if tuning.repeats > 1 else f"{name} ({word(best)})")
+    often = "in half of the tunings or more, " if tuning.repeats > 1 else ""
+    said = [f"{often}the best {key} of {' and of '.join(names)} is {which} one tried" for which, names in ends.items()]
     return f"{'; '.join(said)}; a wider range may do better" if said else ""
 
 

@@ -56,13 +56,13 @@ def test_the_score_of_a_pair_is_that_of_what_each_repetition_chose() -> None:
         assert [point.score.per_seed for point in points if point.score] == list(bests.values())
 
 
-def test_an_edge_is_told_with_its_end_and_value() -> None:
+def test_an_edge_is_told_with_its_end() -> None:
     """Half of the repetitions or more chose it; a single one may do so by chance."""
     block = {"learning_rate": {"log_range": [1e-3, 1e-1], "points": 3}, "tune": {"repeats": 6}}
     rising = Trainings(np.random.default_rng(0), lambda rate, _: 0.5 + rate, own=0.0, noise=0.0)
     tuning = simulated(planned(block, pairs=2), rising).tuning
     assert tuning is not None
     assert tuning_notes(tuning)[0] == (
-        "the best learning_rate of loss=binary_cross_entropy (0.1) and of loss=hinge (0.1) is the largest one tried; a "
-        "wider range may do better"
+        "in half of the tunings or more, the best learning_rate of loss=binary_cross_entropy and of loss=hinge is the "
+        "largest one tried; a wider range may do better"
     )
