@@ -97,6 +97,11 @@ def _run() -> None:
         if sys.stdout is not None:  # closed by the program that started us
             sys.stdout.flush()
         raise
+    except Exception as problem:
+        # pydantic turns a KeyboardInterrupt into an error of its own; others may do so, too.
+        if not isinstance(problem, StoppedError) and (stop := interrupts.ended()):
+            raise stop from problem
+        raise
 
 
 @app.callback(invoke_without_command=True)

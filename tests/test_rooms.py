@@ -25,6 +25,7 @@ DEEPEST = 5  # blocks inside each other
 USERS_CODE = "code of the user is called"
 TYPER = "typer does not export the class of its error, and it is raised again"
 CATCHES_ANYTHING = {
+    "cli.py": "a library may turn a stop into an error of its own",
     "commands/answers.py": TYPER,
     "commands/with_config.py": TYPER,
     "data/sources/download.py": "another thread hands its error over",

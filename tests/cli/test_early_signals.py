@@ -19,10 +19,15 @@ import os, signal, sys
 class Sender:
     def find_spec(self, name, path=None, target=None):
         if name == module:
-            send()
             sys.meta_path.remove(self)
+            try:
+                send()
+            except KeyboardInterrupt:
+                if not wraps:
+                    raise
+                raise ValueError("from a library") from None
 
-module, ignored = sys.argv[1], sys.argv[3]
+wraps, module, ignored = *sys.argv[1].rpartition(":")[::2], sys.argv[3]
 numbers = [getattr(signal, name) for name in sys.argv[2].split(",")]
 if ignored:
     signal.signal(getattr(signal, ignored), signal.SIG_IGN)
@@ -68,6 +73,7 @@ def trained(
     [
         ("lossrun.commands", "SIGINT", ""),
         ("lossrun.experiment", "SIGTERM", "terminated"),
+        ("wrapped:lossrun.experiment", "SIGINT", "interrupted"),
         ("torch", "SIGINT", "interrupted"),
         ("torch.nn", "SIGHUP", "terminal closed"),
     ],
