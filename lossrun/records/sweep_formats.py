@@ -19,6 +19,7 @@ from lossrun.records.files.shapes import (
 )
 
 _DIRECTORY: Final = pattern("[a-z0-9_][a-z0-9._-]*", "the name of a folder in the sweep")
+_WITH_SEEDS: Final = record({}, {"seeds": list_of(whole(), at_least=1)})
 # A line of a sweep's plan.
 CELL: Final = record(
     {
@@ -26,7 +27,7 @@ CELL: Final = record(
         "phase": one_of("tune", "final"),
         "pair": mapping,
         "changes": mapping,
-        "config": formats.CONFIG,
+        "config": lambda value, key: formats.CONFIG(value, key) or _WITH_SEEDS(value, key),
     },
     {"stack": lambda value, key: "" if value == "" else _DIRECTORY(value, key)},
 )

@@ -46,8 +46,8 @@ def run(arguments: Sequence[str], folder: Path) -> Said:
             traceback.print_exc()
     texts = []
     for stream in (out, err):
-        stream.seek(0)
-        texts.append(stream.read())
+        assert isinstance(stream.buffer, io.BytesIO)
+        texts.append(stream.buffer.getvalue().decode(errors="surrogateescape"))  # a name of a file may be no text
     return Said(code if isinstance(code, int) else int(code is not None), *texts)
 
 

@@ -45,7 +45,7 @@ READERS: dict[str, Sequence[Sequence[str]]] = {
 # Words that report a damaged file without its name. A run with the ledger of another has also a wrong run.json.
 TOLD = {
     "history.jsonl": ("lost part of its history", "history after step"),
-    "ledger.jsonl": ("run.json: ", "config.yaml: ", "match the sweep's ledger"),
+    "ledger.jsonl": ("run.json: ", "config.yaml: ", "match the sweep's ledger", "history.jsonl: its first"),
 }
 
 

@@ -50,6 +50,7 @@ ROWS = (
     Row("own-components", "the user's own components with state in hidden places: the same bits, or refused", 0.1),
     Row("races", "two resumes at once, many trains in a second, comparing meanwhile: the records are true", 0.015),
     Row("malicious", "files and names made to do harm: nothing in them runs, all are refused or harmless", 0.004),
+    Row("hostile", "what could harm the reader of each file, with digests in order; odd names, words and links", 0),
     Row(
         "bad-configs", "configs and --set wrong in every way: exit 2 or 3, with the place, without torch or a run", 0.03
     ),

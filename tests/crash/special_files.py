@@ -187,17 +187,17 @@ def copy(pristine: Path, tried: Path) -> None:
         path.chmod(0o777)
 
 
-def limited(command: Sequence[str], folder: Path, *, as_nobody: bool = False) -> Said:
+def limited(command: Sequence[str], folder: Path, *, as_nobody: bool = False, seconds: int = SECONDS) -> Said:
     """Run a command, and end it if it waits for something.
 
     `as_nobody`: without the rights of root, who may read everything.
     """
 
     def ended(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise RuntimeError(f"still not done after {SECONDS} s")
+        raise RuntimeError(f"still not done after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, ended)
-    signal.alarm(SECONDS)
+    signal.alarm(seconds)
     try:
         with mock.patch.dict(os.environ, {"LOSSRUN_DATA_DIR": str(folder)}), without_root(as_nobody):
             return run(command, folder)

@@ -26,6 +26,7 @@ LONGEST: Final = 60
 SPACE: Final = "[ \u00a0\u2007\u2009\u202f]"
 # For each value of the key `thousands`, a regular expression for the sign between thousands.
 _BETWEEN: Final = {",": ",", ".": r"\.", " ": SPACE, "'": "['’]", "_": "_"}
+THOUSANDS: Final = tuple(_BETWEEN)  # signs that may be between thousands
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ allowed, because a newer version of the same format may write more.
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from math import inf
 from typing import Any, Final, TypeAlias
 
 from lossrun.records.files import strict_json
@@ -37,7 +38,7 @@ def number(*, at_least: float | None = None) -> Shape:
 
     def problem(value: Any, key: str) -> str:
         fits = (type(value) is float or (type(value) is int and abs(value) <= LARGEST)) and (
-            at_least is None or value >= at_least
+            at_least is None or at_least <= value < inf
         )
         return "" if fits else _not(value, key, "a number" if at_least is None else f"a number from {at_least:g} on")
 

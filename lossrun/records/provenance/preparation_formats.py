@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from lossrun.catalog.declaration import TASKS
 from lossrun.data.samples.preparation import FORMAT
+from lossrun.data.tables.cells import THOUSANDS
 from lossrun.records.files.shapes import (
     Shape,
     each,
@@ -52,7 +53,9 @@ _FORM: Final = record(
         "columns": list_of(record({"name": text, "categories": or_none(list_of(text, at_least=1))})),
         "means": or_none(list_of(_finite)),
         # The sign between thousands is missing in runs of earlier versions.
-        "cells": record({"decimal": one_of(".", ","), "missing_values": list_of(text)}, {"thousands": text}),
+        "cells": record(
+            {"decimal": one_of(".", ","), "missing_values": list_of(text)}, {"thousands": one_of("", *THOUSANDS)}
+        ),
         "delimiter": pattern(r'[^"\r\n]|\\t', "one character"),
         "header": truth,
         "arrays": list_of(text),

@@ -93,6 +93,7 @@ WRONG: list[tuple[tuple[str | int, ...], Any, str]] = [
     ((*FORM, "cells"), {}, "decimal is missing"),
     ((*FORM, "cells", "decimal"), "1", "decimal"),
     ((*FORM, "cells", "missing_values"), "x", "missing_values"),
+    ((*FORM, "cells", "thousands"), "ab", "thousands"),
     ((*FORM, "input_scaling"), {"mean": 0.0}, "std is missing"),
     ((*FORM, "input_scaling", "std"), 0.0, "std is 0.0; expected a number above 0"),
     ((*FORM, "input_scaling", "std"), [1.0] * 99, "std has 99 items"),
