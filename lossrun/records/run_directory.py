@@ -85,7 +85,7 @@ def create(
         begin: Writes further files into the new directory.
 
     Raises:
-        RunError: If writing fails; nothing is left behind.
+        RunError: If writing fails, or it is not `stamped` and `runs_dir` does not exist; nothing is left behind.
     """
 
     def build(hidden: Sequence[Path]) -> None:
@@ -96,7 +96,8 @@ def create(
         begin(run)
 
     directory = names.stamped(name, when or datetime.now(UTC)) if stamped else names.slug(name)
-    (path,) = new_directories.create([runs_dir / directory], build, numbered=True)
+    # A run without a stamp is a cell, and a sweep that is gone must not begin again with it.
+    (path,) = new_directories.create([runs_dir / directory], build, numbered=True, makes_folder=stamped)
     return RunDirectory(path)
 
 

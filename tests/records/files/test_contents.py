@@ -6,7 +6,7 @@ import pytest
 from lossrun.errors import RunError
 from lossrun.records import recorded
 from lossrun.records.files.contents import content
-from lossrun.records.run_directory import create_together
+from lossrun.records.run_directory import create, create_together
 from lossrun.records.sweep_directory import SweepDirectory, holding_stack, read_events
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -29,8 +29,12 @@ def test_a_folder_that_is_gone_is_not_called_damaged(tmp_path: Path, read: Calla
 
 @pytest.mark.parametrize(
     "write",
-    [lambda sweep: create_together(sweep, {"cell": {}}), lambda sweep: holding_stack(sweep, "stack").__enter__()],
-    ids=["cells", "a stack"],
+    [
+        lambda sweep: create_together(sweep, {"cell": {}}),
+        lambda sweep: create(sweep, "cell", {}, stamped=False),
+        lambda sweep: holding_stack(sweep, "stack").__enter__(),
+    ],
+    ids=["cells", "a cell", "a stack"],
 )
 def test_a_sweep_that_is_gone_is_not_begun_again(tmp_path: Path, write: Callable[[Path], object]) -> None:
     with pytest.raises(RunError, match="its folder was renamed or removed meanwhile"):
