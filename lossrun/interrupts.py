@@ -9,9 +9,11 @@ ignores SIGINT in background jobs. During training `training/process/stopping.py
 import atexit
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
@@ -20,17 +22,21 @@ _STOPS: Final = {
     "SIGTERM": (143, "terminated"),
     "SIGHUP": (129, "terminal closed"),
 }
+# Seconds until a stop that Python has dropped is sent again: what dropped it has ended by then.
+_SOON: Final = 0.02
 
 
 class EndedError(KeyboardInterrupt):
     """A signal ended the command. No `except Exception` catches it.
 
     Attributes:
+        signal_name: Such as "SIGTERM".
         exit_code: 128 plus the signal's number.
         reason: What happened, in words.
     """
 
     def __init__(self, signal_name: str) -> None:
+        self.signal_name = signal_name
         self.exit_code, self.reason = _STOPS[signal_name]
         super().__init__(self.reason)
 
@@ -52,6 +58,7 @@ def take_over() -> None:
     for name, handler in ((name, _end) for name in _STOPS):
         _take(name, handler)
     _take("SIGUSR1", _go_on)
+    sys.unraisablehook = partial(_again, usual=sys.unraisablehook)
 
 
 def is_ours(handler: Any) -> bool:
@@ -101,6 +108,17 @@ def _ours(*handlers: Callable[..., object]) -> list[int]:
     names = [name for name in (*_STOPS, "SIGUSR1") if hasattr(signal, name)]
     numbers = [int(getattr(signal, name)) for name in names]
     return [number for number in numbers if signal.getsignal(number) in handlers]
+
+
+def _again(dropped: "sys.UnraisableHookArgs", usual: Callable[["sys.UnraisableHookArgs"], object]) -> None:
+    """Send a stop again that was raised where Python drops exceptions: in `__del__`, or while garbage is collected."""
+    stop = dropped.exc_value
+    if isinstance(stop, EndedError):
+        again = threading.Timer(_SOON, signal.raise_signal, [getattr(signal, stop.signal_name)])
+        again.daemon = True
+        again.start()
+    else:
+        usual(dropped)
 
 
 def _take(name: str, handler: Callable[[int, FrameType | None], object]) -> None:

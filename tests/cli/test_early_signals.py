@@ -20,14 +20,21 @@ class Sender:
     def find_spec(self, name, path=None, target=None):
         if name == module:
             sys.meta_path.remove(self)
+            if what == "dropped":
+                Dropping()
+                return
             try:
                 send()
             except KeyboardInterrupt:
-                if not wraps:
+                if what != "wrapped":
                     raise
                 raise ValueError("from a library") from None
 
-wraps, module, ignored = *sys.argv[1].rpartition(":")[::2], sys.argv[3]
+class Dropping:
+    def __del__(self):
+        send()
+
+what, module, ignored = *sys.argv[1].rpartition(":")[::2], sys.argv[3]
 numbers = [getattr(signal, name) for name in sys.argv[2].split(",")]
 if ignored:
     signal.signal(getattr(signal, ignored), signal.SIG_IGN)
@@ -74,6 +81,8 @@ def trained(
         ("lossrun.commands", "SIGINT", ""),
         ("lossrun.experiment", "SIGTERM", "terminated"),
         ("wrapped:lossrun.experiment", "SIGINT", "interrupted"),
+        ("dropped:lossrun.experiment", "SIGINT", "interrupted"),
+        ("dropped:lossrun.experiment", "SIGTERM", "terminated"),
         ("torch", "SIGINT", "interrupted"),
         ("torch.nn", "SIGHUP", "terminal closed"),
     ],
