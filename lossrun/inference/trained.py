@@ -18,6 +18,7 @@ from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
 from lossrun.errors import CheckpointError, UsageError
 from lossrun.experiment import Experiment
+from lossrun.lint.size import layers
 from lossrun.nearby import nearest
 from lossrun.records import best_weights, checkpoints, recorded
 from lossrun.records.best_weights import BestWeights
@@ -182,6 +183,7 @@ def models(
                 raise failures[0] from None
             missing(str(error))
             continue
+        _refuse_too_few(tensors, trained)
         data = trained.data(seed)
         if id(data) not in shared:
             shared = {id(data): build.parts(data, trained.place)}
@@ -192,6 +194,17 @@ def models(
         except RuntimeError as error:
             raise CheckpointError(f"the weights do not fit the model of {run.name}: {error}") from error
         yield TrainedModel(replica, epoch, step)
+
+
+def _refuse_too_few(tensors: Mapping[str, np.ndarray], trained: Trained) -> None:
+    """Raise CheckpointError if the model has more weights than there are, before it is built: it may be of any size."""
+    expected = sum(row.parameters for row in layers(trained.config, trained.facts))
+    there = sum(array.size for name, array in tensors.items() if name.startswith("model."))
+    if there < expected:
+        raise CheckpointError(
+            f"the weights do not fit the model of {trained.recorded.name}: it has {expected:,}, and only {there:,} "
+            "were saved"
+        )
 
 
 @torch.no_grad()
