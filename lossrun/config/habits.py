@@ -7,6 +7,8 @@ the learning rate fall, and is not `weight_decay`.
 
 from typing import Final
 
+from lossrun.shell import command
+
 _IN_EPOCHS: Final = "lengths are in epochs here, not in steps, and may be fractions of one: "
 _A_SHARE: Final = "a rate is written as its share of learning_rate: "
 _NO_RESULT: Final = "it changes how steps are computed, not their results; remove it"
@@ -137,7 +139,7 @@ ANSWERS: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("output_dir", "log_dir", "checkpoint_dir", "save_dir"), "the option --runs-dir names the folder of the runs"
     ),
-    "resume": "`lossrun resume RUN` continues a run that was stopped",
+    "resume": f"`{command('resume', 'RUN')}` continues a run that was stopped",
     **dict.fromkeys(
         ("logger", "loggers", "wandb", "tensorboard", "log_every_n_steps", "log_interval"),
         "every epoch is in history.jsonl; the option --tensorboard also writes event files",
@@ -149,7 +151,7 @@ ANSWERS: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("grid", "param_grid", "search", "search_space", "tuner", "n_trials", "hyperopt", "optuna"),
         "alternatives are in a sweep block, such as sweep: {learning_rate: [0.1, 0.01]}, or in the option --over of "
-        "`lossrun sweep`",
+        f"`{command('sweep')}`",
     ),
     "loss_weights": "a run has one loss; write a sum of several as a loss of your own, `module:attribute`",
     **dict.fromkeys(("deterministic", "benchmark"), "every run repeats exactly on the same machine; remove it"),

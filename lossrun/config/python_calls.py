@@ -7,6 +7,7 @@ from lossrun.catalog import COMPONENTS, find
 from lossrun.catalog.parameter import Parameter
 from lossrun.catalog.unsupported import FILES
 from lossrun.config.leaves import check, shown
+from lossrun.shell import command
 
 
 def as_a_mapping(kind: str, name: str) -> str:
@@ -56,7 +57,7 @@ def alternatives(kind: str, value: Any, key: str) -> str:
 def misplaced(parameter: Parameter, value: Any, key: str) -> str:
     """Say what to do about a rate that is a word or a schedule, and about several values; "" for other values."""
     if key == "learning_rate" and isinstance(value, str) and value.lower() in ("auto", "find", "best", "default"):
-        return "; `lossrun find-lr` suggests one"
+        return f"; `{command('find-lr')}` suggests one"
     if key == "learning_rate" and isinstance(value, Mapping):
         return "; a schedule has a key of its own, next to it: schedule: {name: cosine}"
     if not isinstance(value, list) or len(value) < 2 or any(check(parameter, one)[2] for one in value):
