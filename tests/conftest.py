@@ -293,12 +293,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, Any, Any]:
     """Collect without Python's garbage collector: everything stays, and to look at it again and again takes longer than
-    to collect it. Afterwards it does not look at what is there by then, which is most of what there ever is."""
+    to collect it. Do not freeze it: Hypothesis asks the collector who refers to its random numbers."""
     gc.disable()
     try:
         return (yield)
     finally:
-        gc.freeze()
         gc.enable()
 
 
