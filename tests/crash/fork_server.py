@@ -108,7 +108,10 @@ def be_child(request: dict[str, Any]) -> None:
 def prepare(request: dict[str, Any]) -> None:
     """Make this process, which was just forked, like one that starts the command."""
     os.setpgid(0, 0)  # so that its own children can be ended with it
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in background jobs
+    # As in a new process: a shell ignores Ctrl-C in background jobs, and the command that warmed up has left handlers.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
     interrupts.take_over()
     signal.alarm(request["limit"])  # ends it, whatever it does
     for descriptor, path in ((1, request["out"]), (2, request["err"])):
