@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -27,11 +27,18 @@ def inline_pool(_: int) -> Iterator[InlinePool]:
 @contextmanager
 def installed() -> Iterator[None]:
     """In the block."""
-    with mock.patch.object(pool, "worker_pool", inline_pool):
+    with ExitStack() as patches:
+        for patch in _patches():
+            patches.enter_context(patch)
         yield
 
 
 def install() -> None:
     """For the rest of the process."""
-    for user in (pool, rate_finder):
-        mock.patch.object(user, "worker_pool", inline_pool).start()
+    for patch in _patches():
+        patch.start()
+
+
+def _patches() -> list[Any]:
+    """Return what stands in for the pool in every module that has its name."""
+    return [mock.patch.object(user, "worker_pool", inline_pool) for user in (pool, rate_finder)]
