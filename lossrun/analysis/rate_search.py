@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 
 from lossrun.analysis.sweeps.sensitivity import Sensitivity, SensitivityLine
 from lossrun.analysis.sweeps.trials import SAME, best_place
-from lossrun.analysis.sweeps.tuned_range import as_error, working_range
+from lossrun.analysis.sweeps.tuned_range import as_error, row_around, working_range
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metric_names import Goal, sign
 
@@ -220,11 +220,7 @@ def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
     assert best.score is not None
     least = sign(goal) * best.score - max(noise(tries, goal), SAME * abs(best.score))
     works = [one.score is not None and sign(goal) * one.score >= least for one in tries]
-    low = high = tries.index(best)
-    while low > 0 and works[low - 1]:
-        low -= 1
-    while high < len(tries) - 1 and works[high + 1]:
-        high += 1
+    low, high = row_around(tries.index(best), works)
     return tries[low].rate, tries[high].rate
 
 

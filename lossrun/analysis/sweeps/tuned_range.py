@@ -23,11 +23,15 @@ def bound(error: float) -> float:
 
 def working_range(errors: Sequence[float], best: int) -> tuple[int, int]:
     """Return the first and the last place of the errors around the best one that all work."""
-    works = [error <= bound(errors[best]) for error in errors]
+    return row_around(best, [error <= bound(errors[best]) for error in errors])
+
+
+def row_around(best: int, works: Sequence[bool]) -> tuple[int, int]:
+    """Return the first and the last place of the row of values that work, with no gap in it, around the best one."""
     low = high = best
     while low > 0 and works[low - 1]:
         low -= 1
-    while high < len(errors) - 1 and works[high + 1]:
+    while high < len(works) - 1 and works[high + 1]:
         high += 1
     return low, high
 
