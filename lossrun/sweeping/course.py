@@ -58,15 +58,13 @@ def run_sweep(
     """
     if shard is not None:
         with running_shard(sweep.path, shard):
-            cells = _cells(sweep, data_dir, jobs, report, cluster, fail_fast=fail_fast)
-            cells.trains = trains
+            cells = _cells(sweep, data_dir, jobs, report, trains, cluster, fail_fast=fail_fast)
             cells.writing = partial(waiting_for, sweep.path)
             cells.options = {**cells.options, "--shard": str(shard)}
             _run_shard(sweep, cells, shard, begins)
         return cells.endings
     with writing(sweep.path):
-        cells = _cells(sweep, data_dir, jobs, report, cluster, fail_fast=fail_fast)
-        cells.trains = trains
+        cells = _cells(sweep, data_dir, jobs, report, trains, cluster, fail_fast=fail_fast)
         tuning, final = _planned(sweep)
         # Once the final runs are planned, further tuning cannot change them.
         if not final:
@@ -165,6 +163,7 @@ def _cells(
     data_dir: Path | None,
     jobs: int | None,
     report: ReportEnding,
+    trains: Trains,
     cluster: Cluster | None,
     *,
     fail_fast: bool,
@@ -174,8 +173,8 @@ def _cells(
     options = {"--jobs": None if jobs is None else str(jobs)}
     if cluster is not None:
         again = {**cluster.options, **options}
-        return Cells(sweep, jobs or MOST_TASKS, folder, report, fail_fast, cluster.workers, again)
-    return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, report, fail_fast, options=options)
+        return Cells(sweep, jobs or MOST_TASKS, folder, report, fail_fast, cluster.workers, again, trains=trains)
+    return Cells(sweep, min(jobs or cores(), MOST_JOBS), folder, report, fail_fast, options=options, trains=trains)
 
 
 def _planned(sweep: SweepDirectory) -> tuple[list[PlannedCell], list[PlannedCell]]:
