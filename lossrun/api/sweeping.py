@@ -98,11 +98,11 @@ def resume_sweep(
 @contextmanager
 def _workers(ray: str | None, cpus: float, gpus: float) -> "Iterator[Cluster | None]":
     """Connect to a Ray cluster for the block; yield None for processes of this machine."""
-    from lossrun.sweeping.ray_cluster import connect
-
     if ray is None:
         yield None
         return
+    from lossrun.sweeping.ray_cluster import connect
+
     cluster = connect(ray, cpus, gpus)
     try:
         yield cluster
