@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from lossrun.catalog.declaration import TASKS, Task
+from lossrun.catalog.declaration import Task
 
 # With so few rows, even classes may all be different, as in a first try.
 FEW_ROWS: Final = 20
@@ -16,11 +16,11 @@ class LossTasks:
     """The tasks that a loss can be trained on.
 
     Attributes:
-        tasks: The usual one first.
+        tasks: The usual one first; () if nothing is known about the loss.
         loss: What a note calls the loss, as in a config: "loss: huber".
     """
 
-    tasks: tuple[Task, ...] = TASKS
+    tasks: tuple[Task, ...]
     loss: str = ""
 
 
