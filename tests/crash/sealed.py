@@ -67,12 +67,19 @@ def in_ledger(place: Place, raw: str) -> Callable[[Path], None]:
 
 def in_history(number: int, place: Place, raw: str) -> Callable[[Path], None]:
     """Return what puts JSON text at a place in a line of the history."""
+    return _in_line("history.jsonl", number, place, raw, with_history)
 
-    def write(run: Path) -> None:
-        rows = events_of(run / "history.jsonl")
+
+def _in_line(
+    file: str, number: int, place: Place, raw: str, put: Callable[[Path, bytes], None]
+) -> Callable[[Path], None]:
+    """Return what changes a line of a file; `put` writes it, and its digest into the ledger."""
+
+    def write(folder: Path) -> None:
+        rows = events_of(folder / file)
         texts = [json.dumps(row) for row in rows]
         texts[number] = replaced(rows[number], place, raw)
-        with_history(run, "".join(f"{text}\n" for text in texts).encode())
+        put(folder, "".join(f"{text}\n" for text in texts).encode())
 
     return write
 
@@ -181,14 +188,7 @@ def with_newest(content: bytes) -> Callable[[Path], None]:
 
 def in_plan(number: int, place: Place, raw: str) -> Callable[[Path], None]:
     """Return what puts JSON text at a place in a line of a sweep's plan, with its digest in the ledger."""
-
-    def write(sweep: Path) -> None:
-        cells = events_of(sweep / "plan.jsonl")
-        texts = [json.dumps(cell) for cell in cells]
-        texts[number] = replaced(cells[number], place, raw)
-        with_plan(sweep, "".join(f"{text}\n" for text in texts).encode())
-
-    return write
+    return _in_line("plan.jsonl", number, place, raw, with_plan)
 
 
 def with_plan(sweep: Path, content: bytes) -> None:
