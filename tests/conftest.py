@@ -140,11 +140,11 @@ SLOW = (
     "script",
     "steps/test_evaluate.py",
     "steps/test_seed_group.py",
-    "sweeping/test_carrying.py",
+    "sweeping/cluster/test_carrying.py",
     "sweeping/test_combinations.py",
     "sweeping/test_course.py",
     "sweeping/test_false_verdicts.py",
-    "sweeping/test_ray.py",
+    "sweeping/cluster/test_ray.py",
     "sweeping/test_slurm.py",
     "test_adding.py",
     "test_configs.py",
@@ -176,7 +176,7 @@ SLOW = (
 # Those with tests of five seconds and more, which come first: the last test to end is then a short one.
 LONG = (
     "crash",
-    "sweeping/test_ray.py",
+    "sweeping/cluster/test_ray.py",
     "sweeping/test_slurm.py",
     "test_adding.py",
     "test_contributing.py",

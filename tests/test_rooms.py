@@ -31,7 +31,7 @@ CATCHES_ANYTHING = {
     "data/sources/download.py": "another thread hands its error over",
     "inference/program.py": USERS_CODE,
     "plugins/calling.py": USERS_CODE,
-    "sweeping/ray_tasks.py": "Ray refuses to cancel a task that has ended meanwhile",
+    "sweeping/cluster/tasks.py": "Ray refuses to cancel a task that has ended meanwhile",
     "sweeping/worker.py": "one bad cell must not end the others; its traceback is told",
     "training/observing.py": USERS_CODE,
     "training/preflight/attributes.py": USERS_CODE,

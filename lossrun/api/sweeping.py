@@ -11,7 +11,7 @@ from lossrun.api.results import FoundRate, Sweep, with_methods
 from lossrun.records.sweep_directory import SweepDirectory
 
 if TYPE_CHECKING:
-    from lossrun.sweeping.ray_cluster import Cluster
+    from lossrun.sweeping.cluster.connection import Cluster
 
 
 def sweep(
@@ -101,7 +101,7 @@ def _workers(ray: str | None, cpus: float, gpus: float) -> "Iterator[Cluster | N
     if ray is None:
         yield None
         return
-    from lossrun.sweeping.ray_cluster import connect
+    from lossrun.sweeping.cluster.connection import connect
 
     cluster = connect(ray, cpus, gpus)
     try:

@@ -17,7 +17,7 @@ from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
 if TYPE_CHECKING:
     from lossrun.records.sweep_directory import SweepDirectory
-    from lossrun.sweeping.ray_cluster import Cluster
+    from lossrun.sweeping.cluster.connection import Cluster
     from lossrun.sweeping.shards import Shard
 
 
@@ -176,7 +176,7 @@ def cluster_of(ray: str | None, cpus: float | None, gpus: float | None, shard: "
     refuse_unclear(ray, cpus, gpus, shard)
     if ray is None:
         return None
-    from lossrun.sweeping.ray_cluster import connect
+    from lossrun.sweeping.cluster.connection import connect
 
     return connect(ray, 1 if cpus is None else cpus, gpus or 0)
 

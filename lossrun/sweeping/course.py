@@ -13,14 +13,14 @@ from lossrun.records import ledger, sweep_directory
 from lossrun.records.lock import writing
 from lossrun.records.provenance.whereabouts import recorded_data_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
-from lossrun.sweeping.extending import Extension, further_cells
-from lossrun.sweeping.halving import Halving, halved_cells
+from lossrun.sweeping.cluster.connection import MOST_TASKS, Cluster
 from lossrun.sweeping.plan import final_cells
 from lossrun.sweeping.pool import MOST_JOBS, cores
-from lossrun.sweeping.ray_cluster import MOST_TASKS, Cluster
 from lossrun.sweeping.run import Cells, last_line, recorded_ending
-from lossrun.sweeping.sampling import Sampling, sampled_cells
 from lossrun.sweeping.shards import Shard, running_shard, waiting_for
+from lossrun.sweeping.tuning.extending import Extension, further_cells
+from lossrun.sweeping.tuning.halving import Halving, halved_cells
+from lossrun.sweeping.tuning.sampling import Sampling, sampled_cells
 from lossrun.sweeping.worker import Ended
 
 # Called as each cell ends, as each phase begins with its number of cells, and with the cells that are being trained

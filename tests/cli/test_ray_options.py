@@ -13,7 +13,7 @@ import pytest
 
 from lossrun import train
 from lossrun.errors import UsageError
-from lossrun.sweeping.ray_cluster import Cluster, connect
+from lossrun.sweeping.cluster.connection import Cluster, connect
 from tests.cli.conftest import Run
 
 

@@ -16,9 +16,9 @@ from lossrun.config import from_mapping
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
-from lossrun.sweeping.extending import Extension, further_cells
-from lossrun.sweeping.halving import Halving, halved_cells
-from lossrun.sweeping.sampling import Sampling, sampled_cells
+from lossrun.sweeping.tuning.extending import Extension, further_cells
+from lossrun.sweeping.tuning.halving import Halving, halved_cells
+from lossrun.sweeping.tuning.sampling import Sampling, sampled_cells
 from tests.crash import inline_pool
 from tests.sweeping.conftest import BASE, killed
 from tests.sweeping.test_course import losses, made

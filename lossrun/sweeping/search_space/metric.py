@@ -4,7 +4,7 @@ from lossrun.catalog.metric_names import meant
 from lossrun.catalog.metrics import PRIMARY_METRICS
 from lossrun.experiment import Experiment
 from lossrun.lint.rule import Case
-from lossrun.lint.watching import columns, why_not_watched
+from lossrun.lint.rules.watching import columns, why_not_watched
 from lossrun.sweeping.search_space.space import Space
 
 

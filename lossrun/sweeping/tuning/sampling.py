@@ -13,10 +13,10 @@ from lossrun.analysis.sweeps.trials import Trial, key_of
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
 from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.adding import Wanted, added_cells
-from lossrun.sweeping.extending import config_with_value
 from lossrun.sweeping.search_space.ranges import Span, unseen
 from lossrun.sweeping.search_space.space import AT_A_TIME
+from lossrun.sweeping.tuning.adding import Wanted, added_cells
+from lossrun.sweeping.tuning.extending import config_with_value
 
 _ASKED: Final = 10  # attempts to get one new value, because the sampler may propose integers that were tried already
 _SEEDS_OF_A_REPETITION: Final = 1_000_000  # of samplers

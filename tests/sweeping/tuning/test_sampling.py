@@ -15,9 +15,9 @@ from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell, read_events, read_plan
 from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
-from lossrun.sweeping.sampling import AT_A_TIME, Sampling, sampled_cells
 from lossrun.sweeping.search_space.block import read_space
 from lossrun.sweeping.search_space.space import FIRST_DRAWS
+from lossrun.sweeping.tuning.sampling import AT_A_TIME, Sampling, sampled_cells
 from tests.sweeping.conftest import killed
 from tests.sweeping.test_course import losses, made
 

@@ -9,8 +9,8 @@ from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.config.read import from_mapping
 from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.adding import Wanted, added_cells
 from lossrun.sweeping.search_space.ranges import beyond
+from lossrun.sweeping.tuning.adding import Wanted, added_cells
 
 
 @dataclass(frozen=True, slots=True)

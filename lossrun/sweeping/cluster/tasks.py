@@ -19,8 +19,8 @@ from typing import Any, Final, NamedTuple
 
 from lossrun.errors import LockedError, RunError
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.carrying import Delivery, trained_elsewhere
-from lossrun.sweeping.receiving import Receiver, steps_done
+from lossrun.sweeping.cluster.carrying import Delivery, trained_elsewhere
+from lossrun.sweeping.cluster.receiving import Receiver, steps_done
 from lossrun.sweeping.worker import Ended, train_stack
 from lossrun.version import __version__
 

@@ -7,9 +7,9 @@ from typing import Final
 from lossrun.catalog.data_facts import as_number
 from lossrun.catalog.losses import USUAL_LOSSES
 from lossrun.digits import apart
-from lossrun.lint.budget import FEW_SAMPLES
-from lossrun.lint.models import HIGH
 from lossrun.lint.rule import Case, Example, Rule, Violation
+from lossrun.lint.rules.budget import FEW_SAMPLES
+from lossrun.lint.rules.models import HIGH
 
 # Whole numbers are considered amounts if there are at least this many, if there are fewer samples than this of each,
 # and if the counts of neighbours are correlated.

@@ -16,10 +16,10 @@ from lossrun.records.lock import writing
 from lossrun.records.recorded import load
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_plan
-from lossrun.sweeping import carrying
-from lossrun.sweeping.carrying import Delivery, Piece, trained_elsewhere
-from lossrun.sweeping.ray_tasks import Terms, train_on_node
-from lossrun.sweeping.receiving import Receiver, steps_done
+from lossrun.sweeping.cluster import carrying
+from lossrun.sweeping.cluster.carrying import Delivery, Piece, trained_elsewhere
+from lossrun.sweeping.cluster.receiving import Receiver, steps_done
+from lossrun.sweeping.cluster.tasks import Terms, train_on_node
 from lossrun.training import saving
 from lossrun.version import __version__
 from tests.sweeping.test_course import losses, made

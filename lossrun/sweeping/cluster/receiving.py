@@ -20,7 +20,7 @@ from lossrun.records.files import durable, strict_json
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory, is_run
 from lossrun.records.sweep_directory import STACKS, PlannedCell, holding_stack, remove_stack, stack_directory
-from lossrun.sweeping.carrying import GROWING, MOST_BYTES, Delivery, Piece, files_of
+from lossrun.sweeping.cluster.carrying import GROWING, MOST_BYTES, Delivery, Piece, files_of
 from lossrun.sweeping.worker import read_ending
 
 Times: TypeAlias = Mapping[str, tuple[int, int]]

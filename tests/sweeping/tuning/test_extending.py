@@ -14,8 +14,8 @@ from lossrun.errors import ConfigError
 from lossrun.records.sweep_directory import read_events, read_plan
 from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
-from lossrun.sweeping.extending import Extension, further_cells
 from lossrun.sweeping.search_space.block import read_space
+from lossrun.sweeping.tuning.extending import Extension, further_cells
 from tests.sweeping.simulated import Trainings, planned, simulated
 from tests.sweeping.test_course import made
 from tests.written_sweeps import written_sweep

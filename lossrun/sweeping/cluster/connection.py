@@ -1,4 +1,4 @@
-"""Connect to a Ray cluster: `lossrun sweep CONFIG --ray auto`. What it trains there is in `ray_tasks.py`."""
+"""Connect to a Ray cluster: `lossrun sweep CONFIG --ray auto`. What it trains there is in `cluster.py`."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from lossrun.digits import apart
 from lossrun.errors import UsageError
-from lossrun.sweeping.ray_tasks import Tasks, receiving, train_on_node
+from lossrun.sweeping.cluster.tasks import Tasks, receiving, train_on_node
 
 # Tasks that are submitted to Ray at once; Ray runs as many of them as it has resources for.
 MOST_TASKS: Final = 1000

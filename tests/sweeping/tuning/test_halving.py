@@ -14,9 +14,9 @@ from lossrun.errors import ConfigError
 from lossrun.records.recorded import load
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
 from lossrun.sweeping.course import run_sweep
-from lossrun.sweeping.halving import Halving, halved_cells
 from lossrun.sweeping.plan import halving_epochs
 from lossrun.sweeping.search_space.block import read_space
+from lossrun.sweeping.tuning.halving import Halving, halved_cells
 from tests.sweeping.conftest import BASE, killed
 from tests.sweeping.test_course import losses, made
 

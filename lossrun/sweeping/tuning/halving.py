@@ -14,7 +14,7 @@ from lossrun.analysis.sweeps.trials import Trial
 from lossrun.analysis.sweeps.tuning import TuningResult
 from lossrun.catalog.metric_names import sign
 from lossrun.records.sweep_directory import PlannedCell
-from lossrun.sweeping.adding import Wanted, added_cells
+from lossrun.sweeping.tuning.adding import Wanted, added_cells
 
 
 @dataclass(frozen=True, slots=True)

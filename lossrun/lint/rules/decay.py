@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from lossrun.catalog.optimizers.parameters import WEIGHT_DECAY
-from lossrun.lint.models import has_hidden_layers
 from lossrun.lint.rule import Case, Example, Rule, Violation
+from lossrun.lint.rules.models import has_hidden_layers
 
 # The default of adamw. L2 penalties for adam are at most a tenth of it.
 DECAY_OF_WEIGHTS: Final = 1e-2

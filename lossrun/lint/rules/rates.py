@@ -8,9 +8,9 @@ from lossrun.catalog import get
 from lossrun.catalog.declaration import Schedule
 from lossrun.catalog.losses.reductions import adds_up_samples, factor
 from lossrun.config.source import Path
-from lossrun.lint.budget import outputs_move
-from lossrun.lint.models import has_hidden_layers
 from lossrun.lint.rule import Case, Example, Rule, Violation
+from lossrun.lint.rules.budget import outputs_move
+from lossrun.lint.rules.models import has_hidden_layers
 
 # The highest usual rates are for losses that saturate and have small gradients. With a sum over the batch, such rates
 # are rarely intended; with a sum over the outputs alone they often are (the classic quadratic cost, at a rate of 3).

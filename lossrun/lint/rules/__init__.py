@@ -6,18 +6,18 @@ sentence, and the fix. A mistake that would silently give wrong results is an er
 
 from typing import Final
 
-from lossrun.lint.budget import BUDGET_RULES
-from lossrun.lint.class_losses import CLASS_LOSS_RULES
-from lossrun.lint.course import COURSE_RULES
-from lossrun.lint.decay import DECAY_RULES
-from lossrun.lint.inputs import INPUT_RULES
-from lossrun.lint.models import MODEL_RULES
-from lossrun.lint.outputs import OUTPUT_RULES
-from lossrun.lint.rates import RATE_RULES
 from lossrun.lint.rule import Rule
-from lossrun.lint.targets import TARGET_RULES
-from lossrun.lint.watching import WATCHING_RULES, columns, metrics
-from lossrun.lint.weights import WEIGHT_RULES
+from lossrun.lint.rules.budget import BUDGET_RULES
+from lossrun.lint.rules.class_losses import CLASS_LOSS_RULES
+from lossrun.lint.rules.course import COURSE_RULES
+from lossrun.lint.rules.decay import DECAY_RULES
+from lossrun.lint.rules.inputs import INPUT_RULES
+from lossrun.lint.rules.models import MODEL_RULES
+from lossrun.lint.rules.outputs import OUTPUT_RULES
+from lossrun.lint.rules.rates import RATE_RULES
+from lossrun.lint.rules.targets import TARGET_RULES
+from lossrun.lint.rules.watching import WATCHING_RULES, columns, metrics
+from lossrun.lint.rules.weights import WEIGHT_RULES
 
 __all__ = ["RULES", "columns", "metrics"]
 

@@ -14,8 +14,8 @@ from lossrun.config import SourcedConfig
 from lossrun.records.files import durable
 from lossrun.records.lock import writing
 from lossrun.records.sweep_directory import SweepDirectory, read_plan
-from lossrun.sweeping.carrying import Delivery, Piece
-from lossrun.sweeping.ray_tasks import MOST_LOSSES, Tasks, receiving
+from lossrun.sweeping.cluster.carrying import Delivery, Piece
+from lossrun.sweeping.cluster.tasks import MOST_LOSSES, Tasks, receiving
 from lossrun.sweeping.worker import Ended
 from tests.sweeping.test_course import made
 
