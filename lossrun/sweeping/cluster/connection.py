@@ -1,4 +1,4 @@
-"""Connect to a Ray cluster: `lossrun sweep CONFIG --ray auto`. What it trains there is in `cluster.py`."""
+"""Connect to a Ray cluster: `lossrun sweep CONFIG --ray auto`. What it trains there is in `tasks.py`."""
 
 import logging
 import os

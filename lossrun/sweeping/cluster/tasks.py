@@ -1,4 +1,4 @@
-"""Stacks of cells as tasks of a Ray cluster.
+"""Train stacks of cells as tasks of a Ray cluster.
 
 A task trains one stack. If its node sees the folder of the sweep, it trains there and yields how each cell ended. If
 not, it trains from the state that it is given, and yields the files to write (`carrying.py`). One thread receives from

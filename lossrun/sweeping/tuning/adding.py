@@ -1,4 +1,4 @@
-"""Adding tuning runs to a plan, on the way: each repetition of tuning asks for its own.
+"""Add tuning cells to the plan of a sweep on the way, for each repetition of tuning by itself.
 
 What is added follows from the plan and the scores alone, so a sweep that was killed adds the same runs. A repetition
 sees only the scores on its own seeds, and only it trains what it asked for: otherwise the choices of repetitions would
