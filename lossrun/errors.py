@@ -23,8 +23,9 @@ text on stderr and an exit code.
 
 import errno
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 
@@ -44,11 +45,32 @@ class UsageError(LossrunError):
     exit_code = 2
 
 
-class ConfigError(UsageError):
-    """One or more mistakes in a config, in file order."""
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """The message about one mistake in a config; problems are sorted by place.
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__(*problems)
+    Attributes:
+        place: Line and column, from 0; an option comes before all lines.
+        text: The message, which begins with the place or the option.
+        path: The key with the mistake; () if the mistake belongs to no key.
+        option: The option that set the key; "" if it is in the file.
+    """
+
+    place: tuple[int, int]
+    text: str
+    path: tuple[str | int, ...] = field(default=(), compare=False)
+    option: str = field(default="", compare=False)
+
+
+class ConfigError(UsageError):
+    """One or more mistakes in a config, in file order; `found` holds each with its key, if it has one."""
+
+    def __init__(self, problems: Sequence[Problem | str]) -> None:
+        self.found = [one if isinstance(one, Problem) else Problem((-1, 0), one) for one in problems]
+        super().__init__(*(one.text for one in self.found))
+
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[list[Problem]]]:
+        return type(self), (self.found,)
 
 
 class DataError(LossrunError):

@@ -21,6 +21,7 @@ from lossrun.records import history
 from lossrun.records.sweep_directory import create
 from lossrun.report.layout.rows import rows_to_csv
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 from tests.conftest import write_run
 
 CONFIG = {
@@ -172,7 +173,7 @@ def test_a_sweep_gives_its_final_runs_and_a_search_its_curves(tmp_path) -> None:
 
 def test_a_sweep_that_was_stopped_continues(tmp_path) -> None:
     reading = from_mapping(CONFIG, tmp_path)
-    planned = plan_sweep(reading, ["loss=mse,mae"], tmp_path, tmp_path)
+    planned = plan_sweep(read_sweep(reading, ["loss=mse,mae"]), tmp_path, tmp_path)
     begun = create(tmp_path, planned.name, planned.config, planned.cells, planned.facts)
     assert lossrun.load_sweep(begun.path).final == ()
     found = lossrun.resume_sweep(begun.name, runs_dir=tmp_path, jobs=1)

@@ -14,6 +14,7 @@ from lossrun.records import history
 from lossrun.records.sweep_directory import create
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 from lossrun.training.events import EpochRecord
 from lossrun.training.loop import train
 from lossrun.training.starting.prepare import prepare
@@ -55,14 +56,14 @@ def test_it_opens_with_its_command_and_the_result_to_expect(path: Path) -> None:
 def test_every_cell_of_a_sweep_is_a_valid_config(path: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     reading = read(path)
     data_dir = request.getfixturevalue("mnist_dir") if reading.config.dataset.name == "mnist" else tmp_path
-    planned = plan_sweep(reading, [], tmp_path, data_dir)
+    planned = plan_sweep(read_sweep(reading), tmp_path, data_dir)
     assert planned.tunes
     assert len({str(cell.pair) for cell in planned.cells}) > 1
 
 
 def test_the_quick_sweep_finds_what_its_comment_says(tmp_path: Path) -> None:
     reading = read(next(path for path in SWEEPS if path.stem == "sweep-quick"))
-    planned = plan_sweep(reading, [], tmp_path, tmp_path)
+    planned = plan_sweep(read_sweep(reading), tmp_path, tmp_path)
     sweep = create(tmp_path, planned.name, planned.config, planned.cells, planned.facts)
     run_sweep(sweep, data_dir=tmp_path, jobs=2)
     comparison = result_of(sweep).comparison

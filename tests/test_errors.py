@@ -1,5 +1,6 @@
 """The tree of errors: drawn in its docstring, and within reach of `import lossrun`."""
 
+import copy
 import re
 import subprocess
 import sys
@@ -28,6 +29,21 @@ def test_each_is_a_public_name_of_lossrun(error: type[errors.LossrunError]) -> N
     assert getattr(lossrun, error.__name__) is error
     assert error.__name__ in lossrun.__all__
     assert error.__name__ in dir(lossrun)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(one("first", "second") for one in tree() if one is not errors.ConfigError),
+        errors.ConfigError([errors.Problem((2, 0), "first", ("loss", "delta"), "--set loss.delta=x"), "second"]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_each_reaches_another_process_unchanged(error: errors.LossrunError) -> None:
+    arrived = copy.copy(error)  # as multiprocessing sends an exception, by `__reduce_ex__`
+    assert type(arrived) is type(error)
+    assert str(arrived) == "first\nsecond"
+    assert vars(arrived) == vars(error)
 
 
 def test_every_public_name_is_there_and_no_other() -> None:

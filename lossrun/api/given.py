@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from lossrun.config import Change, Override, SourcedConfig, from_mapping, plain, read
+from lossrun.config import Change, Draft, Override, SourcedConfig, draft_of_mapping, plain, read_draft
 from lossrun.data import default_data_dir
 from lossrun.errors import UsageError
 from lossrun.files import named_path
@@ -19,10 +19,15 @@ Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 
 
 def config_of(config: ConfigLike, overrides: Overrides) -> SourcedConfig:
+    return draft_of(config, overrides).validated()
+
+
+def draft_of(config: ConfigLike, overrides: Overrides) -> Draft:
+    """Return the config that is given, not validated."""
     changes = changes_of(overrides)
     if isinstance(config, Mapping):
-        return from_mapping(plain(config), _current_folder(), changes)
-    return read(expanded(config), changes)
+        return draft_of_mapping(plain(config), _current_folder(), changes)
+    return read_draft(expanded(config), changes)
 
 
 def _current_folder() -> Path:

@@ -6,7 +6,17 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lossrun.api.given import ConfigLike, Overrides, config_of, data_folder, expanded, jobs_of, optional, words_of
+from lossrun.api.given import (
+    ConfigLike,
+    Overrides,
+    config_of,
+    data_folder,
+    draft_of,
+    expanded,
+    jobs_of,
+    optional,
+    words_of,
+)
 from lossrun.api.results import FoundRate, Sweep, with_methods
 from lossrun.records.sweep_directory import SweepDirectory
 
@@ -49,13 +59,18 @@ def sweep(
     from lossrun.sweeping.course import run_sweep
     from lossrun.sweeping.plan import plan_sweep
     from lossrun.sweeping.pool import prepare_workers
+    from lossrun.sweeping.reading import read_sweep
 
     processes = jobs_of(jobs)
-    reading = config_of(config, overrides)
+    draft = draft_of(config, overrides)
     options = [over] if isinstance(over, str) else over
     begin = prepare_workers if ray is None else lambda: None
     planned = plan_sweep(
-        reading, options, expanded(runs_dir), data_folder(data_dir), meanwhile=begin, elsewhere=ray is not None
+        read_sweep(draft, options),
+        expanded(runs_dir),
+        data_folder(data_dir),
+        meanwhile=begin,
+        elsewhere=ray is not None,
     )
     with _workers(ray, cpus, gpus) as cluster:
         made = create(expanded(runs_dir), planned.name, planned.config, planned.cells, planned.facts)

@@ -19,12 +19,12 @@ from lossrun.arguments import (
     complete_packaged,
 )
 from lossrun.commands.importing import torch_is_imported
-from lossrun.commands.run_lookup import chosen_data_dir, read_config
+from lossrun.commands.run_lookup import chosen_data_dir, read_config, read_draft
 from lossrun.shell import DEFAULT_RUNS, STDIN, command, join
 
 if TYPE_CHECKING:
     from lossrun.catalog.declaration import Layer
-    from lossrun.config import SourcedConfig
+    from lossrun.sweeping.reading import ReadSweep
 
 
 def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) -> None:
@@ -33,7 +33,15 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     The config is checked against its data and against the lint rules, and your own code is tried on a batch.
     `lossrun train` does the same before it starts. The alternatives of a sweep block are checked, too.
     """
-    reading = read_config(config, set_ or [])
+    draft = read_draft(config, set_ or [])
+    swept: ReadSweep | None = None
+    if draft.sweep is None:
+        reading = draft.validated()
+    else:
+        from lossrun.sweeping.reading import read_sweep
+
+        swept = read_sweep(draft)
+        reading = swept.base
     # Data need numpy, so it is imported only if the file has no mistakes.
     from lossrun.errors import AbsentDataError
     from lossrun.experiment import experiment_without_data, load_experiment
@@ -65,7 +73,7 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
             with torch_is_imported():
                 from lossrun.training.starting.prepare import prepare
             own_layers = prepare(experiment).layers
-        planned = _checked_sweep(reading, chosen_data_dir(data_dir), without_data=bool(absent))
+        planned = [] if swept is None else _checked_sweep(swept, chosen_data_dir(data_dir), without_data=bool(absent))
     typer.echo(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
     console = stderr()
     console.print()
@@ -90,20 +98,16 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
         note(console, "no problems found" + ("" if config == STDIN else f". Next:\n  {next_}"))
 
 
-def _checked_sweep(reading: "SourcedConfig", data_dir: Path, *, without_data: bool) -> list[str]:
-    """Check the sweep block, if there is one, and return a line about what it trains. Raises UsageError."""
-    if reading.sweep is None:
-        return []
-    from lossrun.report.sweep import plan_in_words
-    from lossrun.sweeping.cells import cells_of
-    from lossrun.sweeping.plan import plan_sweep
-    from lossrun.sweeping.search_space.block import read_space
-
+def _checked_sweep(swept: "ReadSweep", data_dir: Path, *, without_data: bool) -> list[str]:
+    """Check the cells of a sweep against their data, and return a line about what it trains. Raises UsageError."""
     if without_data:
-        count = len(cells_of(reading, read_space(reading)))
+        count = len(swept.cells)
         return [f"the sweep block has {count:,} cell{'s' if count > 1 else ''}"]
-    planned = plan_sweep(reading, [], DEFAULT_RUNS, data_dir)
-    text = plan_in_words(planned.cells, reading.config.seeds, tunes=planned.tunes, later=planned.later)
+    from lossrun.report.sweep import plan_in_words
+    from lossrun.sweeping.plan import plan_sweep
+
+    planned = plan_sweep(swept, DEFAULT_RUNS, data_dir)
+    text = plan_in_words(planned.cells, swept.base.config.seeds, tunes=planned.tunes, later=planned.later)
     return [f"the sweep block: {text}"]
 
 

@@ -9,7 +9,7 @@ from lossrun.packaged import packaged_config
 from lossrun.shell import STDIN, command
 
 if TYPE_CHECKING:
-    from lossrun.config import Override, SourcedConfig
+    from lossrun.config import Draft, Override, SourcedConfig
     from lossrun.records.recorded import RecordedRun
 
 
@@ -142,7 +142,13 @@ def read_config(config: Path, overrides: Sequence["Override"], *, quiet: bool = 
 
     It prints a note if the config is a packaged one (not if `quiet`), or if it waits for somebody to type a config.
     """
-    from lossrun.config import read, read_standard_input
+    return read_draft(config, overrides, quiet=quiet).validated()
+
+
+def read_draft(config: Path, overrides: Sequence["Override"], *, quiet: bool = False) -> "Draft":
+    """Read the config like `read_config`, but do not validate it."""
+    from lossrun.config import draft_of_standard_input
+    from lossrun.config import read_draft as read
 
     if config != STDIN:
         if packaged_config(config) and not quiet:
@@ -155,7 +161,7 @@ def read_config(config: Path, overrides: Sequence["Override"], *, quiet: bool = 
         from lossrun.report.layout.console import note, stderr
 
         note(stderr(), "type the config, or paste it; Ctrl-D on an empty line ends it")
-    return read_standard_input(overrides)
+    return draft_of_standard_input(overrides)
 
 
 def with_name_and_tags(set_: Sequence[str] | None, name: str | None, tags: Sequence[str] | None) -> "list[Override]":

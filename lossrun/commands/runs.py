@@ -203,7 +203,7 @@ def plot(
     alone, is_sweep = single_argument(runs, tag, runs_dir)
     if alone is not None:
         if is_sweep:
-            from lossrun.commands.sweeping import plot_sweep
+            from lossrun.commands.sweep_plots import plot_sweep
 
             plot_sweep(alone, output)
             return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, ResumeOrStart, RunsDir
-from lossrun.commands.run_lookup import chosen_data_dir, read_config, with_name_and_tags
+from lossrun.commands.run_lookup import chosen_data_dir, read_draft, with_name_and_tags
 from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
@@ -117,7 +117,10 @@ def sweep(
     require_one_process("a sweep starts its own processes", "start it once, without torchrun")
     share = shard_of(shard)
     refuse_unclear(ray, cpus, gpus, share)
-    reading = read_config(config, with_name_and_tags(set_, name, tag), quiet=quiet)
+    draft = read_draft(config, with_name_and_tags(set_, name, tag), quiet=quiet)
+    from lossrun.sweeping.reading import read_sweep
+
+    swept = read_sweep(draft, over or [])
     # Data need numpy: a mistake in the file is told before that is imported.
     from lossrun.records.sweep_directory import create
     from lossrun.report.layout.console import stdout
@@ -130,7 +133,7 @@ def sweep(
             prepare_workers()
 
     planned: Planned = plan_sweep(
-        reading, over or [], runs_dir, chosen_data_dir(data_dir), meanwhile=will_train, elsewhere=ray is not None
+        swept, runs_dir, chosen_data_dir(data_dir), meanwhile=will_train, elsewhere=ray is not None
     )
     if dry_run:
         from lossrun.report.sweep import print_cost, print_plan
@@ -139,9 +142,9 @@ def sweep(
         later = planned.later
         if share is not None:
             planned = replace(planned, cells=share.of(planned.cells))
-        print_plan(stdout(), planned.cells, reading.config.seeds, tunes=planned.tunes, later=later)
+        print_plan(stdout(), planned.cells, planned.facts["seeds"], tunes=planned.tunes, later=later)
         if planned.cells:
-            print_cost(stdout(), estimated(planned, reading.directory, chosen_data_dir(data_dir), jobs))
+            print_cost(stdout(), estimated(planned, draft.directory, chosen_data_dir(data_dir), jobs))
         return
     cluster = cluster_of(ray, cpus, gpus, share)
     shared = resume_or_start or share is not None
@@ -273,38 +276,3 @@ def run_on_screen(
             note(stderr(), f"to print the result again:\n  {run_command('compare', sweep.path)}")
     if failed:
         raise typer.Exit(1)
-
-
-def plot_sweep(path: Path, output: Path | None) -> None:
-    """Plot a sweep's tuning scores against the tuned value, and a map of its pairs, on the terminal or into a file.
-
-    Raises UsageError for a sweep without such a curve, and for a file where there are several datasets.
-    """
-    from lossrun.analysis.sweeps.result import result_of
-    from lossrun.analysis.sweeps.sensitivity import heat_map, sensitivity
-    from lossrun.errors import UsageError
-    from lossrun.records.sweep_directory import SweepDirectory
-    from lossrun.report.layout.console import note, stderr, stdout
-
-    parts = result_of(SweepDirectory(path)).tunings
-    curves = {about: found for about, tuning in parts.items() if (found := sensitivity(tuning))}
-    if not curves:
-        raise UsageError(
-            f"{path.name} has no curve to plot: that needs one tuned key with at least three numbers, and a run that "
-            f"ended; `{run_command('compare', path)}` shows what it has found"
-        )
-    if output is None:
-        from lossrun.report.sweep import print_tuning_plots
-
-        print_tuning_plots(stdout(), parts)
-        return
-    if len(curves) > 1:
-        raise UsageError(
-            f"{path.name} has {len(curves)} datasets, whose scores share no figure; leave out --output, or "
-            f"`{run_command('compare', path)} --html FILE` writes them all"
-        )
-    from lossrun.report.plots.sensitivity_figure import save_sensitivity
-
-    ((about, found),) = curves.items()
-    save_sensitivity(found, output, heat_map(parts[about]))
-    note(stderr(), f"{output} written")

@@ -3,7 +3,15 @@
 from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStopping
 from lossrun.config.overrides import Change, Override, text_option
 from lossrun.config.plain import plain
-from lossrun.config.read import SourcedConfig, from_mapping, read, read_standard_input
+from lossrun.config.read import (
+    Draft,
+    SourcedConfig,
+    draft_of_mapping,
+    draft_of_standard_input,
+    from_mapping,
+    read,
+    read_draft,
+)
 from lossrun.config.resolve import resolve
 
 __all__ = [
@@ -12,13 +20,16 @@ __all__ = [
     "Checkpointing",
     "Choice",
     "Config",
+    "Draft",
     "EarlyStopping",
     "Override",
     "SourcedConfig",
+    "draft_of_mapping",
+    "draft_of_standard_input",
     "from_mapping",
     "plain",
     "read",
-    "read_standard_input",
+    "read_draft",
     "resolve",
     "text_option",
 ]

@@ -3,7 +3,7 @@
 import sys
 from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,18 +23,41 @@ SWEEP: Final = "sweep"  # the key of the sweep block, which belongs to many runs
 
 
 @dataclass(frozen=True, slots=True)
-class SourcedConfig:
-    """A config, where its values stand, the folder that its paths start from, and notes on spellings.
+class Draft:
+    """A config that has been read, and not been validated yet.
 
-    `raw` is the mapping that was validated, and `sweep` its sweep block, None without one; `sweeping/` reads both.
+    Attributes:
+        source: Where its values stand.
+        directory: The folder that its paths start from.
+        raw: What was read, without the sweep block; a mapping, if it is a config.
+        sweep: The sweep block, None without one; `sweeping/` reads it.
     """
 
-    config: Config
     source: ConfigSource
     directory: Path
-    notes: tuple[str, ...] = ()
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    raw: Any
     sweep: Any = None
+
+    def validated(self) -> "SourcedConfig":
+        """Return the config.
+
+        Raises:
+            ConfigError: With every mistake in it; the sweep block is not looked at.
+        """
+        config, notes = validate(self.raw, self.source)
+        return SourcedConfig(self.source, self.directory, self.raw, self.sweep, config=config, notes=tuple(notes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcedConfig(Draft):
+    """A valid config, with its draft and notes on spellings."""
+
+    config: Config
+    notes: tuple[str, ...] = ()
+
+    def validated(self) -> "SourcedConfig":
+        """Return the config itself."""
+        return self
 
 
 def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
@@ -44,6 +67,15 @@ def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
 
     Raises:
         ConfigError: With every mistake in the file.
+    """
+    return read_draft(path, overrides).validated()
+
+
+def read_draft(path: Path, overrides: Sequence[Override] = ()) -> Draft:
+    """Read a config like `read`, but do not validate it.
+
+    Raises:
+        ConfigError: If it is not a file with YAML.
     """
     packaged = packaged_config(path)
     try:
@@ -59,10 +91,10 @@ def read(path: Path, overrides: Sequence[Override] = ()) -> SourcedConfig:
         there = about(path, error, ENDINGS, "YAML file")
         raise ConfigError([f"{path}: cannot be read: {error.strerror}{there}"]) from None
     raw, source = parse(text, str(path))
-    return _reading(raw, source, Path.cwd() if packaged else path.resolve().parent, overrides)
+    return _draft(raw, source, Path.cwd() if packaged else path.resolve().parent, overrides)
 
 
-def read_standard_input(overrides: Sequence[Override] = ()) -> SourcedConfig:
+def draft_of_standard_input(overrides: Sequence[Override] = ()) -> Draft:
     """Read a config that is typed or piped in; paths in it start from the current folder."""
     name = "standard input"
     try:
@@ -76,7 +108,7 @@ def read_standard_input(overrides: Sequence[Override] = ()) -> SourcedConfig:
     except OSError as error:
         raise ConfigError([f"{name}: cannot be read: {error.strerror}"]) from None
     raw, source = parse(text, name)
-    return _reading(raw, source, Path.cwd(), overrides)
+    return _draft(raw, source, Path.cwd(), overrides)
 
 
 def from_mapping(
@@ -87,7 +119,14 @@ def from_mapping(
     Raises:
         ConfigError: With every mistake in it.
     """
-    return _reading(raw, ConfigSource(name), directory, overrides)
+    return draft_of_mapping(raw, directory, overrides, name).validated()
+
+
+def draft_of_mapping(
+    raw: Mapping[str, Any], directory: Path, overrides: Sequence[Override] = (), name: str = "config"
+) -> Draft:
+    """Take a mapping like `from_mapping`, but do not validate it."""
+    return _draft(raw, ConfigSource(name), directory, overrides)
 
 
 def _place(error: UnicodeDecodeError) -> str:
@@ -107,10 +146,9 @@ def _absent(path: Path, error: FileNotFoundError) -> str:
     return joined(text, f"`{command('new')}` writes a config to start from")
 
 
-def _reading(raw: Any, source: ConfigSource, directory: Path, overrides: Sequence[Override]) -> SourcedConfig:
+def _draft(raw: Any, source: ConfigSource, directory: Path, overrides: Sequence[Override]) -> Draft:
     raw, source = apply(raw, source, overrides)
     sweep = raw.get(SWEEP) if isinstance(raw, Mapping) else None
     if isinstance(raw, Mapping):
         raw = {key: value for key, value in raw.items() if key != SWEEP}
-    config, notes = validate(raw, source)
-    return SourcedConfig(config, source, directory, tuple(notes), raw, sweep)
+    return Draft(source, directory, raw, sweep)

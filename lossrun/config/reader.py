@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, TextPosition, dotted
+from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, TextPosition, dotted
 from lossrun.config.syntax import mistake
-from lossrun.errors import ConfigError
+from lossrun.errors import ConfigError, Problem
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32

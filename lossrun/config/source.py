@@ -2,10 +2,10 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
-from lossrun.errors import ConfigError
+from lossrun.errors import ConfigError, Problem
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -45,44 +45,40 @@ class ConfigSource:
         """The keys that were given a value."""
         return frozenset((*self.values, *self.options))
 
-    def problem(self, path: Path, message: str, *, at_key: bool = False) -> "Problem":
+    def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
         """Return a problem at `path`, or at its nearest ancestor that is in the text."""
         for length in range(len(path), -1, -1):
             ancestor = path[:length]
             if ancestor in self.options:
-                return Problem((-1, 0), f"{self.options[ancestor]}: {_dotted(path)}{message}")
+                return self._by_option(self.options[ancestor], path, message)
             marks = self.keys if at_key and length == len(path) else self.values
             if ancestor in marks:
-                return self.problem_at(marks[ancestor], _dotted(path) + message)
+                return replace(self.problem_at(marks[ancestor], _dotted(path) + message), path=path)
             if option := self._option_below(ancestor):
-                return Problem((-1, 0), f"{option}: {_dotted(path)}{message}")
-        return Problem((0, 0), f"{self.name}: {_dotted(path)}{message}")
+                return self._by_option(option, path, message)
+        return Problem((0, 0), f"{self.name}: {_dotted(path)}{message}", path)
 
-    def problem_at(self, mark: TextPosition, message: str) -> "Problem":
+    @staticmethod
+    def _by_option(option: str, path: Path, message: str) -> Problem:
+        return Problem((-1, 0), f"{option}: {_dotted(path)}{message}", path, option)
+
+    def problem_at(self, mark: TextPosition, message: str) -> Problem:
         """Return `file:line:column: message`, the line, and a caret below the place."""
         before, after = _around(self.lines[mark.line] if mark.line < len(self.lines) else "", mark.column)
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
         caret = " " * _columns(before) + "^"
         return Problem((mark.line, mark.column), f"{place}: {message}\n    {before}{after}\n    {caret}")
 
-    def error(self, problems: Sequence["Problem"]) -> ConfigError:
+    def error(self, problems: Sequence[Problem]) -> ConfigError:
         """Return the problems as one error, in the order of their places."""
-        texts = [problem.text for problem in sorted(problems)]
-        if len(texts) >= MAX_PROBLEMS:
-            texts.append(f"{self.name}: {len(texts)} mistakes; the rest was not checked")
-        return ConfigError(texts)
+        found: list[Problem | str] = [*sorted(problems)]
+        if len(found) >= MAX_PROBLEMS:
+            found.append(f"{self.name}: {len(found)} mistakes; the rest was not checked")
+        return ConfigError(found)
 
     def _option_below(self, path: Path) -> str | None:
         """Return the option that set something inside `path`, which is not in the text."""
         return next((option for at, option in self.options.items() if path and at[: len(path)] == path), None)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """The message about one mistake; problems are sorted by place."""
-
-    place: tuple[int, int]
-    text: str
 
 
 def dotted(path: Path) -> str:

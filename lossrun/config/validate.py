@@ -20,8 +20,8 @@ from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import KEYS
 from lossrun.config.python_calls import alternatives, as_a_file, as_a_mapping, in_yaml, misplaced, named
 from lossrun.config.seeds import seeds_of
-from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, Problem, dotted
-from lossrun.errors import ConfigError
+from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, dotted
+from lossrun.errors import ConfigError, Problem
 
 # The keys of the user's own component that lossrun reads; the component gets the others.
 PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lossrun.catalog import DataFacts, nearest
 from lossrun.config import SourcedConfig, resolve
-from lossrun.config.source import Problem
+from lossrun.errors import Problem
 from lossrun.lint.rule import Case, Rule, Violation
 from lossrun.lint.rules import RULES
 

@@ -1,21 +1,17 @@
 """Make the cells of a sweep, one validated config for each combination, and the pairs that are compared."""
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from lossrun.analysis.sweeps.words import word, words
-from lossrun.config import Config, SourcedConfig
+from lossrun.config import Config, Draft
 from lossrun.config.overrides import Change, apply
-from lossrun.config.source import ConfigSource
+from lossrun.config.source import ConfigSource, dotted
 from lossrun.config.source import Path as Place
 from lossrun.config.validate import validate
-from lossrun.errors import ConfigError, UsageError
-from lossrun.experiment import Experiment, load_experiment
-from lossrun.lint.untold import parts_to_try
-from lossrun.plugins.loading import own_component
+from lossrun.errors import ConfigError, Problem
 from lossrun.sweeping.search_space.space import Space, Value
 
 MOST_SEEDS: Final = 2**63  # the largest seed that files can hold
@@ -40,24 +36,32 @@ class Cell:
         return words(self.changes)
 
 
-def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
+def cells_of(draft: Draft, space: Space) -> list[Cell]:
     """Return the cell of every combination, in the order of the block.
 
     Raises ConfigError for a combination that is not a valid config, at the place of the value that makes it invalid,
     and for two combinations with the same config.
     """
+    cells, problems = cells_and_mistakes(draft, space, space.combinations())
+    if problems:
+        raise draft.source.error(problems)
+    return cells
+
+
+def cells_and_mistakes(
+    draft: Draft, space: Space, combinations: Iterable[Combination]
+) -> tuple[list[Cell], list[Problem]]:
+    """Return the cell of each combination that is a valid config, and every mistake of the others once."""
     found: list[Cell] = []
     known: dict[str, tuple[Cell, Combination]] = {}
-    problems: dict[str, str] = {}
-    ranged = {*(one.key for one in space.alternatives if one.is_range), *(span.key for span in space.spans)}
-    for combination in space.combinations():
+    problems: dict[object, Problem] = {}
+    ranged = [*(one.key for one in space.alternatives if one.is_range), *(span.key for span in space.spans)]
+    for combination in combinations:
         try:
-            config, placed = config_with(reading, combination)
+            config, placed = config_with(draft, combination)
         except ConfigError as error:
-            for problem in error.problems:
-                # A range has many values, and is one mistake.
-                of_range = next((key for key in ranged if f": {key}: " in problem), None)
-                problems.setdefault(of_range or _without_value(problem, combination), problem)
+            for problem in error.found:
+                problems.setdefault(_mistake(problem, ranged), problem)
             continue
         values = {key: value for key, (value, _) in combination.items()}
         pair = {key: value for key, value in values.items() if key not in space.tuned}
@@ -66,44 +70,49 @@ def cells_of(reading: SourcedConfig, space: Space) -> list[Cell]:
         written = json.dumps(config.to_mapping(), sort_keys=True, default=str)
         same, before = known.setdefault(written, (cell, combination))
         if same is not cell:
-            twice = _same(reading.source, same, cell, before, combination)
+            twice = _same(draft.source, same, cell, before, combination)
             problems[twice] = twice
         found.append(cell)
-    if problems:
-        raise ConfigError(list(problems.values()))
-    return found
+    return found, list(problems.values())
 
 
-def _without_value(problem: str, combination: Combination) -> str:
-    """Return a problem with an `--over` option without its value, so that one with the key itself is told once."""
-    for key, (value, origin) in combination.items():
-        if not origin and problem.startswith(option := _option(key, value)):
-            return f"--over {key}{problem[len(option) :]}"
-    return problem
+def _mistake(problem: Problem, ranged: Sequence[str]) -> object:
+    """Return what two problems have in common that are the same mistake."""
+    # A range has many values, and is one mistake.
+    if (of_range := dotted(problem.path)) in ranged:
+        return of_range
+    # With a key that does not exist, an option is the same mistake for each of its values.
+    return (problem.path, problem.text.removeprefix(problem.option)) if problem.option else problem.text
+
+
+def names_its_value(problem: Problem, changes: Mapping[str, Value]) -> bool:
+    """Return whether a problem with a cell came through an `--over` option, which says what the cell changes."""
+    return problem.option in {_option(key, value) for key, value in changes.items()}
 
 
 def _option(key: str, value: Value) -> str:
     return f"--over {key}={word(value)}"
 
 
-def _same(source: ConfigSource, one: Cell, other: Cell, before: Combination, after: Combination) -> str:
+def _same(source: ConfigSource, one: Cell, other: Cell, before: Combination, after: Combination) -> Problem:
     """Report that two cells have the same config, at the alternative that causes it if there is only one."""
     different = [key for key in after if before.get(key) != after[key]]
     if len(different) != 1:
-        return f"sweep: {one.label} and {other.label} are the same config; keep one of the alternatives"
+        text = f"{one.label} and {other.label} are the same config; keep one of the alternatives"
+        return source.problem(("sweep",), text, at_key=True)
     (key,) = different
     (value, origin), first = after[key], before[key][0]
     text = f"{word(first)} and {word(value)} are the same config; keep one of them"
-    return source.problem(origin, text).text if origin else f"{_option(key, value)}: {text}"
+    return source.problem(origin, text) if origin else Problem((-1, 0), f"{_option(key, value)}: {text}")
 
 
-def config_with(reading: SourcedConfig, changes: Combination) -> tuple[Config, ConfigSource]:
+def config_with(draft: Draft, changes: Combination) -> tuple[Config, ConfigSource]:
     """Return the base config with `changes`: {key: (value, its place in the config, or () if it has none)}.
 
     Raises ConfigError.
     """
-    raw: Any = dict(reading.raw)
-    source = reading.source
+    raw: Any = dict(draft.raw)
+    source = draft.source
     # `loss` before `loss.delta`, whatever the order of the block: the whole value would replace the part.
     for key, (value, origin) in sorted(changes.items(), key=lambda change: change[0].count(".")):
         raw, changed = apply(raw, source, [Change(key, value, _option(key, value))])
@@ -128,46 +137,6 @@ def _placed(before: ConfigSource, changed: ConfigSource, path: Place, origin: Pl
         values=copied(changed.values, before.values),
         options=options,
     )
-
-
-def checked(cell: Cell, reading: SourcedConfig, data_dir: Path, loaded: Experiment | None = None) -> Experiment:
-    """Check a cell against its data, and load the user's own components.
-
-    `loaded`: another cell's experiment, which probably has the same data.
-
-    Raises UsageError and DataError.
-    """
-    experiment = load_experiment(replace(reading, config=cell.config, source=cell.source), data_dir, loaded=loaded)
-    for kind in ("model", "loss", "optimizer"):
-        if (choice := getattr(experiment.config, kind)).is_plugin:
-            own_component(kind, choice, reading.directory)
-    return experiment
-
-
-def refuse_if_all_fail(experiments: Sequence[Experiment]) -> None:
-    """Try what no rule can check without torch, as `train` does before it starts, until an experiment does not fail.
-
-    If some of them fail, that is for the sweep to find out: the others are compared.
-
-    Raises UsageError.
-    """
-    problems: dict[str, None] = {}
-    for experiment in experiments:
-        config = experiment.config
-        if not parts_to_try(config, experiment.facts, experiment.data.values()):
-            return
-        from lossrun.training.build import workplace
-        from lossrun.training.starting.prepare import prepare
-
-        try:
-            # A GPU stays free for the workers: some clusters let only one process use it.
-            if workplace(config, experiment.reading.directory).device.type == "cpu":
-                prepare(replace(experiment, config=replace(config, seeds=config.seeds[:1])))
-        except UsageError as error:
-            problems.update(dict.fromkeys(error.problems))
-        else:
-            return
-    raise UsageError(*problems)
 
 
 def pairs_of(cells: Sequence[Cell]) -> list[list[Cell]]:

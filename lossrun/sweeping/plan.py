@@ -8,14 +8,13 @@ from typing import Any, Final
 from lossrun.analysis.sweeps.tuning import PairTuning
 from lossrun.analysis.sweeps.words import word, words
 from lossrun.config import SourcedConfig
-from lossrun.errors import ConfigError, UsageError
-from lossrun.experiment import Experiment
+from lossrun.errors import ConfigError
 from lossrun.records import names
 from lossrun.records.provenance.whereabouts import starting_points
 from lossrun.records.sweep_directory import Phase, PlannedCell
-from lossrun.sweeping.cells import Cell, cells_of, checked, pairs_of, refuse_if_all_fail, tuning_seeds, with_seeds
-from lossrun.sweeping.search_space.block import read_space
-from lossrun.sweeping.search_space.metric import tuning_metric
+from lossrun.sweeping.cells import Cell, tuning_seeds, with_seeds
+from lossrun.sweeping.checking import check_cells
+from lossrun.sweeping.reading import ReadSweep
 from lossrun.sweeping.search_space.space import AT_A_TIME, FIRST_DRAWS, Space
 from lossrun.sweeping.stacks import with_stacks
 
@@ -159,8 +158,7 @@ class Planned:
 
 
 def plan_sweep(
-    reading: SourcedConfig,
-    over: Sequence[str],
+    swept: ReadSweep,
     runs_dir: Path,
     data_dir: Path,
     *,
@@ -175,12 +173,12 @@ def plan_sweep(
 
     Raises UsageError and DataError, with every mistake, before anything is written.
     """
-    space = _of_each_split(read_space(reading, over), reading)
+    reading, space, cells = swept
+    space = _of_each_split(space, reading)
     if (trainings := space.trainings(len(reading.config.seeds))) > MOST_TRAININGS:
         text = f"{space.size:,} cells with all their seeds are {trainings:,} trainings; at most {MOST_TRAININGS:,}"
         why = f"{text}: give fewer alternatives or fewer seeds"
-        raise ConfigError([reading.source.problem(("sweep",), why, at_key=True).text])
-    cells = cells_of(reading, space)
+        raise ConfigError([reading.source.problem(("sweep",), why, at_key=True)])
     divided = next((one.config for one in cells if one.config.resampling != reading.config.resampling), None)
     if space.tuning is not None and divided is not None:
         key = divided.resampled_by or reading.config.resampled_by
@@ -188,9 +186,9 @@ def plan_sweep(
             "each split or fold is tuned by its own validation data, so pairs with different ones cannot be compared; "
             f"set {key} outside the sweep block, or set sweep.tune: false"
         )
-        raise ConfigError([reading.source.problem(("sweep", str(key)), why, at_key=True).text])
+        raise ConfigError([reading.source.problem(("sweep", str(key)), why, at_key=True)])
     meanwhile()
-    metric = _checked(reading, space, cells, data_dir, elsewhere=elsewhere)
+    metric = check_cells(reading, space, cells, data_dir, elsewhere=elsewhere)
     tuning = space.tuning
     tune = False if tuning is None else {"metric": metric, "seeds": tuning.seeds, "repeats": tuning.repeats}
     rounds = halving_epochs(space.halving, reading.config.epochs) if space.halving else []
@@ -236,58 +234,5 @@ def _of_each_split(space: Space, reading: SourcedConfig) -> Space:
             f"with {key}: {count} each of them is tuned by its own validation data, because the others train and "
             "validate on samples that it tests; leave out sweep.tune.repeats"
         )
-        raise ConfigError([reading.source.problem(("sweep", "tune", "repeats"), why).text])
+        raise ConfigError([reading.source.problem(("sweep", "tune", "repeats"), why)])
     return replace(space, tuning=replace(space.tuning, repeats=count))
-
-
-def _checked(
-    reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path, *, elsewhere: bool
-) -> str | None:
-    """Check the first cell of each pair against its data; the metric that tunes, None for a plain grid."""
-    problems: dict[str, None] = {}
-    metrics: dict[str, None] = {}
-    repeats, seeds = space.tuning.repeats if space.tuning else 1, len(reading.config.seeds)
-    if repeats not in (1, seeds, reading.config.resampling):
-        text = f"each of {repeats} tunings is for one final seed, and there {'is' if seeds == 1 else 'are'} {seeds}"
-        problems[reading.source.problem(("sweep", "tune", "repeats"), f"{text}; set seeds: {repeats}").text] = None
-    pairs = pairs_of(cells)
-    of_pairs: dict[str, list[Mapping[str, Any]]] = {}
-    experiments: list[Experiment] = []
-    for pair in pairs:
-        try:
-            experiment = checked(pair[0], reading, data_dir, loaded=experiments[-1] if experiments else None)
-        except (ConfigError, UsageError) as error:
-            for one in error.problems:
-                of_pairs.setdefault(one, []).append(pair[0].pair)
-            continue
-        experiments.append(experiment)
-        if space.tuning is None:
-            continue
-        if not experiment.facts.validation:
-            text = "tuning needs validation data, but there are none; set dataset.validation above 0"
-            problems[pair[0].source.problem(("dataset", "validation"), text).text] = None
-            continue
-        found, problem = tuning_metric(space, experiment)
-        metrics[found] = None
-        if problem:
-            problems[reading.source.problem(("sweep", "tune", "metric"), problem).text] = None
-    for text, failing in of_pairs.items():
-        # A problem with an option names the alternative itself, and one of all pairs is not about an alternative.
-        named = text.startswith("--over ") or len(failing) == len(pairs)
-        shared = {key: value for key, value in failing[0].items() if all(one[key] == value for one in failing)}
-        problems[text if named else f"{words(shared or failing[0])}: {text}"] = None
-    if problems:
-        raise ConfigError(list(problems))
-    read_as = {one.facts.task: one.config.loss.name for one in reversed(experiments) if one.facts.task_decided}
-    if len(read_as) > 1:
-        told = ", ".join(f"{task} for {loss}" for task, loss in reversed(read_as.items()))
-        text = f"the losses read these targets differently, so no score compares them: {told}; set dataset.task"
-        raise ConfigError([reading.source.problem(("dataset",), text).text])
-    if len(metrics) > 1:
-        text = (
-            f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep each alone"
-        )
-        raise ConfigError([reading.source.problem(("sweep", "tune"), text).text])
-    if not elsewhere:
-        refuse_if_all_fail(experiments)
-    return next(iter(metrics), None)

@@ -21,6 +21,7 @@ from lossrun.lint.stacking import even_sizes
 from lossrun.records.files import strict_json
 from lossrun.sweeping.cells import unused_seeds
 from lossrun.sweeping.pool import MOST_JOBS, WorkerPool, cores, prepare_workers, worker_pool
+from lossrun.sweeping.search_space.block import tuning_of
 from lossrun.sweeping.search_space.metric import metric_for_tuning
 from lossrun.sweeping.stacks import most_seeds
 
@@ -98,13 +99,12 @@ def _with_seeds(reading: SourcedConfig, count: int, data_dir: Path, loaded: Expe
 
 def _metric(reading: SourcedConfig, experiment: Experiment) -> str:
     """Return the metric that a sweep of the config would tune by; the training loss without validation data."""
-    tune = (reading.sweep or {}).get("tune")
-    asked = tune.get("metric") if isinstance(tune, Mapping) else tune
+    tuning = tuning_of(reading)
     if not experiment.facts.validation:
         return experiment.config.best.metric
-    metric, problem = metric_for_tuning(experiment, asked if isinstance(asked, str) and asked != "auto" else None)
+    metric, problem = metric_for_tuning(experiment, tuning.metric if tuning else None)
     if problem:
-        raise ConfigError([reading.source.problem(("sweep", "tune", "metric"), problem).text])
+        raise ConfigError([reading.source.problem(("sweep", "tune", "metric"), problem)])
     return metric
 
 

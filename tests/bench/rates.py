@@ -26,6 +26,7 @@ from lossrun.records.sweep_directory import create
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.rate_finder import find_rate
+from lossrun.sweeping.reading import read_sweep
 from tests.bench.tables import print_table, progress
 
 WITHIN: Final = 3.0
@@ -99,7 +100,7 @@ def _swept(reading: SourcedConfig, rates: tuple[float, float], seeds: int) -> tu
         reading, sweep=block, config=replace(reading.config, seeds=trained), raw={**reading.raw, "seeds": list(trained)}
     )
     with tempfile.TemporaryDirectory() as folder:
-        planned = plan_sweep(given, [], Path(folder), default_data_dir())
+        planned = plan_sweep(read_sweep(given), Path(folder), default_data_dir())
         sweep = create(Path(folder), planned.name, planned.config, planned.cells, planned.facts)
         run_sweep(sweep, jobs=1)
         if (tuning := tuning_of(sweep)) is not None:

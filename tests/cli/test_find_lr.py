@@ -73,6 +73,7 @@ def test_the_commands_that_it_prints_are_accepted(
         (("--output", "curve.txt"), "expected one of .png, .svg, .pdf"),
         (("--set", "dataset=csv"), "path"),
         (("--set", "sweep.tune=val_accuracy"), "val_accuracy"),  # of another task
+        (("--set", "sweep.tune.metric=3"), "expected the name of a metric"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_trained(

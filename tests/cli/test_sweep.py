@@ -167,6 +167,15 @@ def test_check_refuses_what_sweep_refuses(lossrun: Run, tmp_path: Path, block: s
     assert checked.err == swept.err
 
 
+def test_mistakes_of_the_config_and_of_its_sweep_block_are_told_together(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(f"{CONFIG.replace('loss: mse', 'loss: mze')}sweep: {{loss: [mae, hubber]}}\n")
+    for command in ("check", "sweep"):
+        err = lossrun(command, "c.yaml").err
+        assert err.count("error:") == 2
+        assert "'mze'" in err
+        assert "'hubber'" in err
+
+
 def test_check_says_what_the_sweep_block_trains(lossrun: Run, sweep_yaml: Path) -> None:
     err = " ".join(lossrun("check", str(sweep_yaml)).err.split())
     assert "the sweep block: tuning: 4 cells, 8 trainings; then the best of each of 2 pairs on seeds 0 to 2" in err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lossrun.config import SourcedConfig, from_mapping, read
+from lossrun.config import Draft, SourcedConfig, from_mapping, read_draft
 from lossrun.records.sweep_directory import SweepDirectory
 
 BASE: dict[str, Any] = {
@@ -57,20 +57,27 @@ def with_block(tmp_path: Path) -> Callable[..., SourcedConfig]:
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[[str], SourcedConfig]:
-    """The base config with these lines of YAML at its end."""
+def draft(tmp_path: Path) -> Callable[[str], Draft]:
+    """The base config, with these lines of YAML instead of its own or at its end, before it is validated."""
 
-    def make(block: str) -> SourcedConfig:
-        lines = [
-            "dataset: {name: synthetic_regression, samples: 60, features: 3}",
-            "model: {name: mlp, hidden: [4]}",
-            "loss: mse",
-            "optimizer: sgd",
-            "learning_rate: 0.01",
-            "epochs: 3",
-        ]
+    def make(text: str) -> Draft:
+        lines = {
+            "dataset": "{name: synthetic_regression, samples: 60, features: 3}",
+            "model": "{name: mlp, hidden: [4]}",
+            "loss": "mse",
+            "optimizer": "sgd",
+            "learning_rate": "0.01",
+            "epochs": "3",
+        }
+        kept = [f"{key}: {value}" for key, value in lines.items() if f"{key}:" not in (text.partition(" ")[0])]
         path = tmp_path / "c.yaml"
-        path.write_text("\n".join([*lines, block, ""]))
-        return read(path)
+        path.write_text("\n".join([*kept, text, ""]))
+        return read_draft(path)
 
     return make
+
+
+@pytest.fixture
+def written(draft: Callable[[str], Draft]) -> Callable[[str], SourcedConfig]:
+    """The base config with these lines of YAML at its end."""
+    return lambda text: draft(text).validated()

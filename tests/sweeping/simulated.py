@@ -23,6 +23,7 @@ from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.course import following
 from lossrun.sweeping.plan import Planned, plan_sweep
+from lossrun.sweeping.reading import read_sweep
 
 VALIDATION: Final = 80  # samples
 LOSSES: Final = ("binary_cross_entropy", "hinge", "squared_hinge")
@@ -44,7 +45,7 @@ def planned(block: Mapping[str, Any], *, pairs: int = 6, seeds: int = 6, **chang
     """Return the plan of a sweep over 1 to 3, or 6 pairs with `seeds` final seeds. `changes`: to the config."""
     of = {"loss": list(LOSSES[: min(pairs, 3)])} | ({"optimizer": ["sgd", "adam"]} if pairs > 3 else {})
     config = {**BASE, "seeds": seeds, **changes, "sweep": {**of, **block}}
-    return plan_sweep(from_mapping(config, Path()), [], Path("runs"), Path())
+    return plan_sweep(read_sweep(from_mapping(config, Path())), Path("runs"), Path())
 
 
 def bump(rate: float, epochs: int) -> float:

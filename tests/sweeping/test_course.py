@@ -22,6 +22,7 @@ from lossrun.report.comparison.tuning import tuning_notes
 from lossrun.report.sweep import method
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 from lossrun.sweeping.shards import Shard
 from tests.sweeping.conftest import BASE
 
@@ -29,7 +30,7 @@ TUNED = {"loss": ["mse", "mae"], "learning_rate": [1e-3, 1e-2, 1e-1], "tune": {"
 
 
 def made(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
-    planned = plan_sweep(reading, [], runs_dir, runs_dir)
+    planned = plan_sweep(read_sweep(reading), runs_dir, runs_dir)
     return create(runs_dir, planned.name, planned.config, planned.cells, planned.facts)
 
 

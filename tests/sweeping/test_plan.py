@@ -7,6 +7,7 @@ import pytest
 from lossrun.config import SourcedConfig, from_mapping
 from lossrun.errors import ConfigError, UsageError
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 
 RATES = {"learning_rate": [0.01, 0.1]}
 CLASSES = {
@@ -30,7 +31,7 @@ def test_the_metric_that_tunes_is_known_before_anything_is_trained(
     with_block: Callable[..., SourcedConfig], tmp_path: Path, base: dict[str, Any], asked: str | None, expected: str
 ) -> None:
     reading = with_block({**RATES, "tune": {"metric": asked or "auto"}}, **base)
-    assert plan_sweep(reading, [], tmp_path, tmp_path).facts["metric"] == expected
+    assert plan_sweep(read_sweep(reading), tmp_path, tmp_path).facts["metric"] == expected
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_metric_that_cannot_choose_is_refused(
     message: str,
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        plan_sweep(with_block(block, **base), [], tmp_path, tmp_path)
+        plan_sweep(read_sweep(with_block(block, **base)), tmp_path, tmp_path)
 
 
 def test_an_alternative_that_does_not_fit_the_data_is_told_where_it_is_written(
@@ -81,9 +82,9 @@ def test_an_alternative_that_does_not_fit_the_data_is_told_where_it_is_written(
         ("sweep: {dataset.validation: [0.2, 0], learning_rate: [0.1, 0.2]}", "c.yaml:7:35: dataset.validation"),
     ):
         with pytest.raises(ConfigError, match=place):
-            plan_sweep(written(block), [], tmp_path, tmp_path)
+            plan_sweep(read_sweep(written(block)), tmp_path, tmp_path)
     with pytest.raises(ConfigError) as refused:
-        plan_sweep(written(""), ["loss=mse,cross_entropy"], tmp_path, tmp_path)
+        plan_sweep(read_sweep(written(""), ["loss=mse,cross_entropy"]), tmp_path, tmp_path)
     assert refused.value.problems[0].startswith("--over loss=cross_entropy: loss: cross_entropy is for multiclass")
 
 
@@ -98,7 +99,7 @@ def test_an_alternative_that_does_not_fit_the_data_is_told_where_it_is_written(
 def test_what_is_planned_later_is_counted(
     with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any], growth: float
 ) -> None:
-    planned = plan_sweep(with_block({"loss": ["mse", "mae"], **block}, epochs=9), [], tmp_path, tmp_path)
+    planned = plan_sweep(read_sweep(with_block({"loss": ["mse", "mae"], **block}, epochs=9)), tmp_path, tmp_path)
     assert planned.growth == pytest.approx(growth)
 
 
@@ -107,14 +108,14 @@ def test_splits_are_no_alternatives_where_each_is_tuned_by_itself(
     with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any]
 ) -> None:
     with pytest.raises(UsageError, match="outside the sweep block"):
-        plan_sweep(with_block({**RATES, **block}, seeds=6), [], tmp_path, tmp_path)
+        plan_sweep(read_sweep(with_block({**RATES, **block}, seeds=6)), tmp_path, tmp_path)
 
 
 def test_directories_tell_large_numbers_from_small_ones(
     with_block: Callable[..., SourcedConfig], tmp_path: Path
 ) -> None:
     reading = with_block({"learning_rate": [1e20, 1e-20], "tune": False}, lint="warn")
-    names = [cell.directory for cell in plan_sweep(reading, [], tmp_path, tmp_path).cells]
+    names = [cell.directory for cell in plan_sweep(read_sweep(reading), tmp_path, tmp_path).cells]
     assert names == ["final-0001-1e20", "final-0002-1e-20"]
 
 
@@ -130,8 +131,8 @@ def test_directories_tell_large_numbers_from_small_ones(
 def test_the_config_that_a_sweep_keeps_makes_the_same_sweep_again(
     with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any]
 ) -> None:
-    planned = plan_sweep(with_block(block), ["loss=mae,mse"], tmp_path, tmp_path)
-    again = plan_sweep(from_mapping(planned.config, tmp_path), [], tmp_path, tmp_path)
+    planned = plan_sweep(read_sweep(with_block(block), ["loss=mae,mse"]), tmp_path, tmp_path)
+    again = plan_sweep(read_sweep(from_mapping(planned.config, tmp_path)), tmp_path, tmp_path)
     assert again == planned
 
 
@@ -148,4 +149,4 @@ def test_too_many_trainings_are_refused_before_any_cell_is_made(
     with_block: Callable[..., SourcedConfig], tmp_path: Path, block: dict[str, Any], seeds: int, trainings: int
 ) -> None:
     with pytest.raises(ConfigError, match=f"are {trainings:,} trainings; at most 100,000"):
-        plan_sweep(with_block(block, seeds=seeds), [], tmp_path, tmp_path)
+        plan_sweep(read_sweep(with_block(block, seeds=seeds)), tmp_path, tmp_path)

@@ -16,6 +16,7 @@ from lossrun.records.sweep_directory import create
 from lossrun.sweeping.course import run_sweep
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.rate_finder import find_rate
+from lossrun.sweeping.reading import read_sweep
 
 pytestmark = pytest.mark.slow
 WITHIN = 3.0
@@ -31,7 +32,7 @@ def best_rates(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str]
     reading = read(Path("sweep-quick"))
     assert reading.sweep is not None
     block = {**reading.sweep, "tune": {"seeds": SEEDS}, "learning_rate": {"log_range": [0.00316, 1], "points": 6}}
-    planned = plan_sweep(replace(reading, sweep=block), [], folder, folder)
+    planned = plan_sweep(read_sweep(replace(reading, sweep=block)), folder, folder)
     sweep = create(folder, planned.name, planned.config, planned.cells, planned.facts)
     run_sweep(sweep, data_dir=folder, jobs=2)
     tuning = tuning_of(sweep)

@@ -11,12 +11,13 @@ from lossrun.errors import UsageError
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, create, read_events, read_plan
 from lossrun.sweeping.course import missing, run_sweep
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 from lossrun.sweeping.shards import Shard, parse_shard
 from tests.sweeping.test_course import TUNED, losses
 
 
 def shared(reading: SourcedConfig, runs_dir: Path) -> SweepDirectory:
-    planned = plan_sweep(reading, [], runs_dir, runs_dir)
+    planned = plan_sweep(read_sweep(reading), runs_dir, runs_dir)
     return create(runs_dir, planned.name, planned.config, planned.cells, planned.facts, shared=True)
 
 

@@ -10,6 +10,7 @@ from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.config import SourcedConfig
 from lossrun.records.sweep_directory import PlannedCell
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 from lossrun.sweeping.stacks import MOST_SEEDS, by_stack
 
 RATES = [0.001, 0.01, 0.1]
@@ -20,7 +21,7 @@ Plan = Callable[..., list[list[PlannedCell]]]
 def stacks(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> Plan:
     def planned(block: dict[str, Any], **changes: Any) -> list[list[PlannedCell]]:
         reading = with_block({**block, "tune": False}, lint="warn", **changes)
-        cells = plan_sweep(reading, [], tmp_path, tmp_path).cells
+        cells = plan_sweep(read_sweep(reading), tmp_path, tmp_path).cells
         found = by_stack(cells)
         for name, stack in found.items():
             assert name == stack[0].directory

@@ -1,21 +1,22 @@
 """Read the sweep block of a config, with `--over`: which keys have alternatives, and how values are chosen."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final
 
 from lossrun.catalog.lookup import COMPONENTS, find
-from lossrun.catalog.metric_names import bare, goal
-from lossrun.config import SourcedConfig
+from lossrun.config import Config, Draft, SourcedConfig
 from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import SWEEP_OPTIONS
-from lossrun.errors import ConfigError
+from lossrun.config.source import ConfigSource
+from lossrun.errors import Problem
 from lossrun.sweeping.search_space.axis import MOST_POINTS, read_axis
 from lossrun.sweeping.search_space.over_option import over_options
 from lossrun.sweeping.search_space.ranges import Span, log_ratio
 from lossrun.sweeping.search_space.space import Alternatives, Space, Tuning
+from lossrun.sweeping.search_space.tune import read_tuning
 
 MOST_CELLS: Final = 10_000
 # Keys of the block that are not keys of a config.
@@ -29,37 +30,77 @@ def read_space(reading: SourcedConfig, over: Sequence[str] = ()) -> Space:
 
     Raises ConfigError with every mistake, at its place.
     """
-    return _Reader(reading, over).space()
+    space, problems = readable_space(reading, over, reading.config)
+    if problems:
+        raise reading.source.error(problems)
+    return space
+
+
+def readable_space(draft: Draft, over: Sequence[str], config: Config | None) -> tuple[Space, list[Problem]]:
+    """Return the space of the keys in the sweep block that have no mistake, and the mistakes of the others.
+
+    `config`: the base config; None if it has mistakes, so that it says nothing about the block.
+    """
+    given, problems = over_options(over)
+    source, block = draft.source, draft.sweep
+    if block is not None and not isinstance(block, Mapping):
+        problems.append(source.problem(("sweep",), "expected a mapping from keys to lists of alternatives"))
+        block = {}
+    block = {**(block or {}), **{key: value for key, (_, value) in given.items()}}
+    if not block and not problems:
+        text = (
+            f"{source.name}: nothing to sweep over; add a sweep block to the config, or options such as "
+            "--over loss=mse,mae --over learning_rate=log:1e-4:1:7"
+        )
+        problems.append(Problem((0, 0), text))
+    if not block:
+        return Space((), (), None, None, 0, {}), problems
+    reader = _Reader(source, config, block, {key: option for key, (option, _) in given.items()}, problems)
+    return reader.space(), reader.problems
+
+
+def tuning_of(reading: SourcedConfig) -> Tuning | None:
+    """Return what the config's sweep block says under `tune`; None if that is nothing, or false.
+
+    The rest of the block does not matter. Raises ConfigError.
+    """
+    block = reading.sweep if isinstance(reading.sweep, Mapping) else {}
+    if block.get("tune") in (None, False):
+        return None
+    reader = _Reader(reading.source, reading.config, block, {}, [])
+    tuning = read_tuning(block["tune"], partial(reader.refuse, "tune"))
+    if reader.problems:
+        raise reading.source.error(reader.problems)
+    return tuning
+
+
+def _is_within(key: str, wrong: Set[str]) -> bool:
+    """Return whether a key is wrong, or a part of one: without the losses of `loss`, `loss.delta` may not fit."""
+    parts = key.split(".")
+    return any(".".join(parts[:count]) in wrong for count in range(1, len(parts) + 1))
 
 
 class _Reader:
-    def __init__(self, reading: SourcedConfig, over: Sequence[str]) -> None:
-        self.source, self.config = reading.source, reading.config
-        given = over_options(over)
-        self.options = {key: option for key, (option, _) in given.items()}
-        self.problems: list[str] = []
-        block = reading.sweep
-        if block is not None and not isinstance(block, Mapping):
-            raise self.source.error(
-                [self.source.problem(("sweep",), "expected a mapping from keys to lists of alternatives")]
-            )
-        self.block = {**(block or {}), **{key: value for key, (_, value) in given.items()}}
-        if not self.block:
-            raise ConfigError(
-                [
-                    f"{self.source.name}: nothing to sweep over; add a sweep block to the config, or options such as "
-                    "--over loss=mse,mae --over learning_rate=log:1e-4:1:7"
-                ]
-            )
+    def __init__(
+        self,
+        source: ConfigSource,
+        config: Config | None,
+        block: Mapping[str, Any],
+        options: Mapping[str, str],
+        problems: list[Problem],
+    ) -> None:
+        self.source, self.config, self.block, self.options, self.problems = source, config, block, options, problems
 
     def refuse(self, key: str, message: str, *inside: str | int, at_key: bool = False) -> None:
-        if key in self.options:
+        path = ("sweep", key, *inside)
+        if option := self.options.get(key):
             part = f"{inside[-1]}: " if inside[-1:] == ("points",) else ""
-            self.problems.append(f"{self.options[key]}: {part}{message}")
+            self.problems.append(Problem((-1, 0), f"{option}: {part}{message}", path, option))
         else:
-            self.problems.append(self.source.problem(("sweep", key, *inside), message, at_key=at_key).text)
+            self.problems.append(self.source.problem(path, message, at_key=at_key))
 
     def space(self) -> Space:
+        """Return the space of the keys without a mistake; `problems` has the mistakes of the others."""
         alternatives: list[Alternatives] = []
         spans: list[Span] = []
         for key, value in self.block.items():
@@ -87,21 +128,21 @@ class _Reader:
         sampler = self._sampler(alternatives, spans, tuning, samples)
         extend = self._extend(alternatives, spans, tuning, samples)
         halving = self._halving(tuning, [*(one.key for one in alternatives), *(one.key for one in spans)])
-        if self.problems:
-            raise ConfigError(self.problems)
-        if not alternatives and not spans:
-            raise ConfigError(
-                [f"{self.source.name}: sweep: no key has alternatives; add one, such as loss: [mse, mae]"]
-            )
+        if not alternatives and not spans and not self.problems:
+            text = "no key has alternatives; add one, such as loss: [mse, mae]"
+            self.problems.append(self.source.problem(("sweep",), text, at_key=True))
+        wrong = {str(problem.path[1]) for problem in self.problems if len(problem.path) > 1}
+        alternatives = [one for one in alternatives if not _is_within(one.key, wrong)]
+        spans = [one for one in spans if not _is_within(one.key, wrong)]
         space = Space(
             tuple(alternatives), tuple(spans), tuning, samples, seed or 0, self.block, extend, sampler, halving
         )
-        if space.size > MOST_CELLS:
+        if space.size > MOST_CELLS and not self.problems:
             counts = [*(len(one.values) for one in alternatives), *([samples] if spans else [])]
             text = " x ".join(f"{count:,}" for count in counts) + (f" = {space.size:,}" if len(counts) > 1 else "")
             fewer = "fewer alternatives, or draw some of them with sweep.samples" if alternatives else "fewer samples"
             why = f"{text} cells; at most {MOST_CELLS:,}: give {fewer}"
-            raise ConfigError([self.source.problem(("sweep",), why, at_key=True).text])
+            self.problems.append(self.source.problem(("sweep",), why, at_key=True))
         return space
 
     def _axis(self, key: str, value: Any) -> Alternatives | Span | None:
@@ -128,6 +169,8 @@ class _Reader:
 
     def _may_be_own(self, kind: str) -> bool:
         """Return whether a component of this kind may be the user's own, which can have any parameter."""
+        if self.config is None:
+            return True
         given = self.block.get(kind)
         every = [*(given if isinstance(given, list) else []), getattr(self.config, kind, None)]
         names = [one.get("name") if isinstance(one, Mapping) else getattr(one, "name", one) for one in every]
@@ -177,7 +220,6 @@ class _Reader:
             self.refuse(fixed[0], "tpe draws every tuned key; give this one a range without points too")
         if sampler == "tpe" and find_spec("optuna") is None:
             self.refuse("sampler", 'tpe needs Optuna, which is not installed: pip install "lossrun[optuna]"')
-            raise ConfigError(self.problems)
         return str(sampler)
 
     def _halving(self, tuning: Tuning | None, keys: Sequence[str]) -> int | None:
@@ -197,7 +239,7 @@ class _Reader:
                 "epochs" in keys
             ),
             f"its first round would be shorter than 1 epoch; set epochs to at least {factor}, or leave out halving": (
-                self.config.epochs < factor
+                self.config is not None and self.config.epochs < factor
             ),
         }
         for reason, holds in why_not.items():
@@ -218,28 +260,7 @@ class _Reader:
         tunable = bool(spans) or any(one.is_tunable for one in alternatives)
         if value is False or (value is None and not tunable):
             return None
-        if not tunable:
+        tuning = read_tuning(value, partial(self.refuse, "tune"))
+        if not tunable and not self.problems:
             self.refuse("tune", "there is nothing to tune; give learning_rate several values, or another key a range")
-            return None
-        given = {"metric": value} if isinstance(value, str) else {} if value in (None, True) else value
-        names = ("metric", "seeds", "repeats")
-        expected = "expected {metric: val_accuracy, seeds: 2, repeats: 1}, or false for a plain grid"
-        if not isinstance(given, Mapping):
-            self.refuse("tune", expected)
-            return None
-        if unknown := [str(name) for name in given if name not in names]:
-            self.refuse("tune", f"there is no {unknown[0]} in tune; {expected}", unknown[0], at_key=True)
-            return None
-        metric, repeats = given.get("metric"), given.get("repeats", 1)
-        seeds = given.get("seeds", 2 if repeats == 1 else 1)
-        if metric is not None and not isinstance(metric, str):
-            self.refuse("tune", "expected the name of a metric on validation data, such as val_rmse", "metric")
-        for name, count in (("seeds", seeds), ("repeats", repeats)):
-            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_POINTS:
-                what = "; lossrun takes seeds that the final runs do not use" if isinstance(count, list) else ""
-                self.refuse("tune", f"expected an integer from 1 to {MOST_POINTS}{what}", name)
-                return None
-        if isinstance(metric, str) and not metric.startswith("val_") and metric != "auto":
-            meant = f"did you mean val_{bare(metric)}?" if goal(metric) else "expected val_..."
-            self.refuse("tune", f"{metric} is not measured on validation data; {meant}", "metric")
-        return Tuning(metric if metric != "auto" else None, int(seeds), int(repeats))
+        return tuning

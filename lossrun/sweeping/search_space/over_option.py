@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lossrun.config.keys import SWEEP_OPTIONS
 from lossrun.config.reader import parse_value
-from lossrun.errors import ConfigError
+from lossrun.errors import ConfigError, Problem
 from lossrun.shell import set_options
 
 _SPAN: Final = re.compile(r"(log|lin):([^:]+):([^:]+)(?::([^:]+))?")
@@ -16,31 +16,30 @@ _LIKE_A_SPAN: Final = re.compile(
 )
 
 
-def over_options(texts: Iterable[str]) -> dict[str, tuple[str, Any]]:
-    """Return {key: (the option as it was given, the value as the sweep block would have it)}.
-
-    Raises ConfigError with every mistake.
-    """
+def over_options(texts: Iterable[str]) -> tuple[dict[str, tuple[str, Any]], list[Problem]]:
+    """Return {key: (the option as it was given, the value as the sweep block would have it)}, and every mistake."""
     found: dict[str, tuple[str, Any]] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
+
+    def refuse(key: str, text: str) -> None:
+        problems.append(Problem((-1, 0), text, ("sweep", key)))
+
     for text in texts:
         try:
             key, value = over_option(text)
         except ConfigError as error:
-            problems += error.problems
+            refuse(text.partition("=")[0].strip(), str(error))
             continue
         inside = key.removeprefix("sweep.")
         option = inside.partition(".")[0]
         if option in SWEEP_OPTIONS and key != "seed":
             how = set_options(f"sweep.{inside}={text.partition('=')[2].strip()}")
-            problems.append(f"--over {text}: {option} says how the sweep is run and is not a key to vary; write {how}")
+            refuse(key, f"--over {text}: {option} says how the sweep is run and is not a key to vary; write {how}")
         elif key in found:
-            problems.append(f"--over {text}: {key} is given twice; write all of its values in one option")
+            refuse(key, f"--over {text}: {key} is given twice; write all of its values in one option")
         else:
             found[key] = f"--over {text}", value
-    if problems:
-        raise ConfigError(problems)
-    return found
+    return found, problems
 
 
 def over_option(text: str) -> tuple[str, Any]:

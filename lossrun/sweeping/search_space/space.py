@@ -86,6 +86,18 @@ class Space:
             for values in drawn:
                 yield {**dict(chosen), **{key: (value, origins[key]) for key, value in values.items()}}
 
+    def one_at_a_time(self) -> Iterator[dict[str, tuple[Value, Path]]]:
+        """Yield combinations in which each value occurs at least once, with the first values of the other keys."""
+        axes = [[(one.key, pair) for pair in zip(one.values, one.origins, strict=True)] for one in self.alternatives]
+        if self.spans:
+            (drawn,) = draws(self.spans, 1, self.seed)
+            axes += [[(span.key, (drawn[span.key], span.origin))] for span in self.spans]
+        first = dict(axis[0] for axis in axes)
+        yield first
+        for axis in axes:
+            for changed in axis[1:]:
+                yield {**first, **dict([changed])}
+
     @property
     def first_draws(self) -> int:
         """How many values are drawn before any is trained."""

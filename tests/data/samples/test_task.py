@@ -14,6 +14,7 @@ from lossrun.data.samples.task import LossTasks, task_of
 from lossrun.errors import ConfigError, DataError
 from lossrun.experiment import load_experiment
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 
 MANY = 40
 TARGETS = {
@@ -171,9 +172,9 @@ def test_a_sweep_whose_losses_read_the_targets_differently_is_refused(tune, tabl
     table("three")
     reading = read(config(sweep={"loss": ["mse", "cross_entropy"], "learning_rate": [0.1, 0.01], **tune}), tmp_path)
     with pytest.raises(ConfigError, match=r"regression for mse, multiclass for cross_entropy; set dataset\.task"):
-        plan_sweep(reading, (), tmp_path, tmp_path)
+        plan_sweep(read_sweep(reading), tmp_path, tmp_path)
     same = read(config(sweep={"loss": ["mse", "huber"], "learning_rate": [0.1, 0.01], **tune}), tmp_path)
-    plan_sweep(same, (), tmp_path, tmp_path)
+    plan_sweep(read_sweep(same), tmp_path, tmp_path)
 
 
 def test_the_output_of_the_model_counts_only_for_a_loss_of_any_task(tmp_path):

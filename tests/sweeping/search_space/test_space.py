@@ -1,12 +1,14 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lossrun.config import SourcedConfig
+from lossrun.config import Draft, SourcedConfig
 from lossrun.errors import ConfigError
 from lossrun.sweeping.cells import cells_of
 from lossrun.sweeping.plan import plan_sweep
+from lossrun.sweeping.reading import read_sweep
 from lossrun.sweeping.search_space.block import MOST_CELLS, read_space
 from lossrun.sweeping.search_space.over_option import over_option
 
@@ -203,7 +205,7 @@ def test_a_key_that_is_wrong_is_told_once_at_the_key(
 ) -> None:
     reading = written(block)
     with pytest.raises(ConfigError) as refused:
-        plan_sweep(reading, [], reading.directory, reading.directory)
+        plan_sweep(read_sweep(reading), reading.directory, reading.directory)
     (problem,) = refused.value.problems
     assert f"c.yaml:7:{block.rindex(key) + 1}: " in problem
 
@@ -225,13 +227,52 @@ def test_a_key_that_is_wrong_is_told_once_with_its_option(with_block: Callable[.
     assert len(refused.value.problems) == 1
 
 
-def test_all_mistakes_are_told_at_once(written: Callable[[str], SourcedConfig]) -> None:
+# A line of the base config, a sweep block, options, and each mistake: the word at its caret, or its option.
+MISTAKES: dict[str, tuple[str, str, list[str], list[str]]] = {
+    "block": ("epochs: 3", "{los: [mse], batch_size: [], samples: 0}", [], ["los", "", "0"]),
+    "range": ("epochs: 3", "{los: [mse], batch_size: {range: [9, 8], points: -1}}", [], ["los", "", "-1"]),
+    "base and block": ("epochs: 0", "{los: [mse], tune: {metrics: x}}", [], ["0", "los", "metrics"]),
+    "base and alternatives": (
+        "epochs: 0",
+        "{loss: [mse, {name: huber, delta: -2}], optimizer: [adm, sgd]}",
+        [],
+        ["0", "-2", "adm"],
+    ),
+    "all three": ("epochs: 0", "{loss: [mse, hubber], los: [mae]}", [], ["0", "hubber", "los"]),
+    "options": (
+        "epochs: 0",
+        "{loss: [mse, hubber]}",
+        ["batch_size=0,8", "x", "model.dropout=lin:0:2:5"],
+        ["--over batch_size=0", "--over model.dropout=1", "--over x", "0", "hubber"],
+    ),
+    "too many cells": (
+        "epochs: 3",
+        "{optimizer.momentum: {range: [0, 0.9], points: 1000}, batch_size: {range: [0, 999], points: 1000}}",
+        [],
+        ["sweep", ""],
+    ),
+    # What depends on a wrong key may be right.
+    "a part of a wrong key": ("epochs: 3", "{loss: huber, loss.delta: [1, 2], optimizer: [adm]}", [], ["huber", "adm"]),
+    "a part of a wrong option": ("epochs: 3", "{optimizer: [adm]}", ["loss=", "loss.delta=1"], ["--over loss=", "adm"]),
+    "an alternative to a wrong value": ("loss: hubber", "{loss: [mse, mae]}", [], ["hubber"]),
+}
+
+
+@pytest.mark.parametrize(("line", "block", "over", "mistakes"), MISTAKES.values(), ids=list(MISTAKES))
+def test_all_mistakes_are_told_at_once(
+    draft: Callable[[str], Draft], line: str, block: str, over: list[str], mistakes: list[str]
+) -> None:
     with pytest.raises(ConfigError) as refused:
-        read_space(written("sweep: {los: [mse], optimizer: [], samples: 0}"))
-    assert len(refused.value.problems) == 3
-    with pytest.raises(ConfigError) as refused:
-        read_space(written("sweep: {los: [mse], learning_rate: {log_range: [1, 0.1], points: 0}}"))
-    assert len(refused.value.problems) == 3
+        read_sweep(draft(f"{line}\nsweep: {block}"), over)
+    found = []
+    for problem in refused.value.problems:
+        told, *excerpt = problem.splitlines()
+        if excerpt:
+            shown, caret = excerpt
+            found.append(re.split(r"[^\w-]", shown[caret.index("^") :])[0])
+        else:
+            found.append(told.partition(": ")[0])
+    assert found == mistakes
 
 
 def test_too_many_cells_are_refused_before_they_are_made(with_block: Callable[..., SourcedConfig]) -> None:

@@ -1,0 +1,41 @@
+"""Read a sweep: its base config, what it tries, and its cells, with the mistakes of all three at once."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from lossrun.config import Draft, SourcedConfig
+from lossrun.errors import ConfigError, Problem
+from lossrun.sweeping.cells import Cell, cells_and_mistakes
+from lossrun.sweeping.search_space.block import readable_space
+from lossrun.sweeping.search_space.space import Space
+
+
+class ReadSweep(NamedTuple):
+    """A sweep without mistakes, as far as that can be known without its data."""
+
+    base: SourcedConfig
+    space: Space
+    cells: list[Cell]
+
+
+def read_sweep(draft: Draft, over: Sequence[str] = ()) -> ReadSweep:
+    """Return the base config, the space of its sweep block and the `--over` options, and the cell of each combination.
+
+    Raises ConfigError with every mistake, at its place.
+    """
+    problems: list[Problem] = []
+    base: SourcedConfig | None = None
+    try:
+        base = draft.validated()
+    except ConfigError as error:
+        problems += error.found
+    space, of_block = readable_space(draft, over, None if base is None else base.config)
+    # Combinations may be too many to be made if something is wrong, and most mistakes are in a single value.
+    combinations = space.one_at_a_time() if problems or of_block else space.combinations()
+    cells, of_cells = cells_and_mistakes(draft, space, combinations)
+    problems += of_block
+    # The cells repeat the mistakes of the base config.
+    problems += [problem for problem in of_cells if problem not in problems]
+    if base is None or problems:
+        raise draft.source.error(problems)
+    return ReadSweep(base, space, cells)
