@@ -2,7 +2,11 @@
 
 import codecs
 import io
+import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from typing import Final, TextIO
 
 _HANDLER: Final = "lossrun.output"
@@ -10,6 +14,33 @@ _HANDLER: Final = "lossrun.output"
 _HARMLESS: Final = frozenset("\n\t\u200c\u200d")
 # Controls, what is not seen or turns the direction of reading, and ends of lines and paragraphs.
 _HARMFUL: Final = frozenset({"Cc", "Cf", "Zl", "Zp"})
+_DATA: Final[ContextVar[TextIO | None]] = ContextVar("data")
+
+
+@contextmanager
+def data_to(stream: TextIO | None) -> Iterator[None]:
+    """Write our data to `stream`, and print everything else to stderr, such as what a user's own loss prints.
+
+    Then a program that reads our stdout gets the data alone.
+    """
+    before = _DATA.set(stream)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _DATA.reset(before)
+
+
+def data_stream() -> TextIO | None:
+    """Return the stream for data: that of `data_to`, otherwise stdout. None if the parent process closed it."""
+    return _DATA.get(sys.stdout)
+
+
+def write_data(text: str) -> None:
+    """Write a text to the stream for data, at once."""
+    if (stream := data_stream()) is not None:
+        stream.write(text)
+        stream.flush()
 
 
 def harmless(text: str) -> str:

@@ -16,6 +16,7 @@ from lossrun.catalog.schedules import moves
 from lossrun.config.config import Best
 from lossrun.experiment import Experiment
 from lossrun.files import is_there
+from lossrun.output import write_data
 from lossrun.records import history, ledger, recorded
 from lossrun.report import training as report
 from lossrun.report.facts import facts
@@ -98,7 +99,7 @@ def train_on_screen(
     if more := where_to_read(warned):
         shown(partial(note, screen, more))
     if quiet:
-        print(run)  # noqa: T201
+        write_data(f"{run}\n")
     shown(lambda: _ending(session, finished, still_better=still_better(session.config.best, recent)))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lossrun.commands.words import Command, kind_of, show_switches_alone
 from lossrun.errors import UsageError
+from lossrun.output import data_to
 from lossrun.processes.taking_part import is_silent
 
 _NUMBERS: Final[dict[Any, tuple[Callable[[str], float], str]]] = {
@@ -30,6 +31,10 @@ class AnsweringCommand(Command):
             if getattr(problem, "exit_code", None) == UsageError.exit_code and is_silent():
                 sys.exit(UsageError.exit_code)
             raise
+
+    def invoke(self, ctx: Any) -> Any:
+        with data_to(sys.stdout):
+            return super().invoke(ctx)
 
 
 def _answering(usual: Callable[[Any, Any], Any], annotation: Any) -> Callable[[Any, Any], Any]:

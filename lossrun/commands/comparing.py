@@ -8,6 +8,7 @@ import typer
 
 from lossrun.arguments import Format, Grouped, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
 from lossrun.commands.run_lookup import loaded_runs, single_argument
+from lossrun.output import write_data
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def compare(
             parts = {
                 one.about: one.with_tuning(as_asked(one.runs, label=one.labels, untuned=one.untuned)) for one in boards
             }
-            typer.echo(written_by_dataset(parts, format_.value, per_seed=per_seed), nl=False)
+            write_data(written_by_dataset(parts, format_.value, per_seed=per_seed))
             return
         loaded, tuning = list(result.final), result.tuning
         board = result.boards[0] if by is None else None
@@ -223,7 +224,7 @@ def _across_datasets(
     if format_ is Format.table:
         print_across_datasets(found, stdout())
     else:
-        typer.echo(written(found, format_.value), nl=False)
+        write_data(written(found, format_.value))
 
 
 def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -> None:
@@ -255,7 +256,7 @@ def _print(
 
     if format_ is not Format.table:
         options = {"curves": curves, "per_seed": per_seed, "only_table": only_table}
-        typer.echo(formats.written(comparison, format_.value, **options), nl=False)
+        write_data(formats.written(comparison, format_.value, **options))
     elif only_table:
         print_metrics(comparison, stdout())
     elif per_seed:

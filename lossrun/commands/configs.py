@@ -1,8 +1,6 @@
 """Commands for the time before a run: they check, write and explain configs, and download data."""
 
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +18,7 @@ from lossrun.arguments import (
 )
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import chosen_data_dir, read_config, read_draft
+from lossrun.output import write_data
 from lossrun.shell import DEFAULT_RUNS, STDIN, command, join
 
 if TYPE_CHECKING:
@@ -57,24 +56,22 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
     absent = ""
     tried: list[str] = []
     own_layers: Sequence[Layer] = ()
-    # What the user's own code prints is not part of the config.
-    with redirect_stdout(sys.stderr):
-        try:
-            experiment = load_experiment(reading, chosen_data_dir(data_dir))
-        except AbsentDataError as problem:
-            without = experiment_without_data(reading, chosen_data_dir(data_dir))
-            if without is None:
-                raise
-            experiment, absent = without, str(problem).splitlines()[0].rstrip(":")
-            for kind in ("model", "loss", "optimizer"):
-                if (choice := getattr(reading.config, kind)).is_plugin:
-                    own_component(kind, choice, reading.directory)
-        if not absent and (tried := parts_to_try(experiment.config, experiment.facts, experiment.data.values())):
-            with torch_is_imported():
-                from lossrun.training.starting.prepare import prepare
-            own_layers = prepare(experiment).layers
-        planned = [] if swept is None else _checked_sweep(swept, chosen_data_dir(data_dir), without_data=bool(absent))
-    typer.echo(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING), nl=False)
+    try:
+        experiment = load_experiment(reading, chosen_data_dir(data_dir))
+    except AbsentDataError as problem:
+        without = experiment_without_data(reading, chosen_data_dir(data_dir))
+        if without is None:
+            raise
+        experiment, absent = without, str(problem).splitlines()[0].rstrip(":")
+        for kind in ("model", "loss", "optimizer"):
+            if (choice := getattr(reading.config, kind)).is_plugin:
+                own_component(kind, choice, reading.directory)
+    if not absent and (tried := parts_to_try(experiment.config, experiment.facts, experiment.data.values())):
+        with torch_is_imported():
+            from lossrun.training.starting.prepare import prepare
+        own_layers = prepare(experiment).layers
+    planned = [] if swept is None else _checked_sweep(swept, chosen_data_dir(data_dir), without_data=bool(absent))
+    write_data(config_file.dumps(experiment.config.to_mapping()).removeprefix(config_file.HEADING))
     console = stderr()
     console.print()
     known = facts(
@@ -127,8 +124,7 @@ def script(
 
     The script builds the same data, model, loss and optimizer, with all their defaults spelled out.
     """
-    with redirect_stdout(sys.stderr):
-        reading = read_config(config, set_ or [])
+    reading = read_config(config, set_ or [])
     # Data need numpy, so it is imported only if the file has no mistakes.
     from lossrun.experiment import load_experiment
     from lossrun.report.layout.console import note, stderr, warning
@@ -138,11 +134,9 @@ def script(
 
     console = stderr()
     written_by = command("script", config, "--as", framework.value, set_=set_ or (), data_dir=data_dir)
-    # What the user's own code prints must not get into the script.
-    with redirect_stdout(sys.stderr):
-        experiment = load_experiment(reading, chosen_data_dir(data_dir), trains=False)
-        given = ("standard input",) if config == STDIN else (str(config), written_by)
-        text = write(script_input(experiment, *given), framework.value)
+    experiment = load_experiment(reading, chosen_data_dir(data_dir), trains=False)
+    given = ("standard input",) if config == STDIN else (str(config), written_by)
+    text = write(script_input(experiment, *given), framework.value)
     for told in experiment.reading.notes:
         note(console, told)
     for told in experiment.warnings:
@@ -150,7 +144,7 @@ def script(
     if more := where_to_read(experiment.warnings):
         note(console, more)
     if output is None:
-        typer.echo(text, nl=False)
+        write_data(text)
     else:
         save_new(text, output)
         note(console, f"{output} written. Next:\n  {join(['python', output])}")
@@ -196,11 +190,11 @@ def list_(
         if task is not None:
             raise UsageError(f"list {kind}: --task is for losses, metrics and datasets; leave it out")
         if json_:
-            typer.echo(json.dumps(advice_records(declared), indent=2))
+            write_data(json.dumps(advice_records(declared), indent=2) + "\n")
         else:
             print_advice(stdout(), declared, full=full)
     elif json_:
-        typer.echo(json.dumps(records(declared, task), indent=2))
+        write_data(json.dumps(records(declared, task), indent=2) + "\n")
     else:
         (listing if full else overview)(stdout(), declared, task)
 
@@ -256,7 +250,7 @@ def schema() -> None:
     """Print the JSON Schema of configs, for editors."""
     from lossrun.config.starting import schema_text
 
-    typer.echo(schema_text(), nl=False)
+    write_data(schema_text())
 
 
 def new(
@@ -279,7 +273,7 @@ def new(
     from lossrun.report.starting import write_config
 
     if str(output) == "-":
-        typer.echo(starting_text(name), nl=False)
+        write_data(starting_text(name))
         return
     schema = write_config(name, output)
     word = "train" if read(output, []).sweep is None else "sweep"
@@ -304,4 +298,4 @@ def fetch(
         near = nearest_first(dataset, list(IMAGE_SETS), "dataset", "to download")
         raise UsageError(f"{dataset} is not among the datasets to download{near}")
     for path in fetched(found.component.name, chosen_data_dir(data_dir)):
-        typer.echo(path)
+        write_data(f"{path}\n")

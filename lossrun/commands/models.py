@@ -22,6 +22,7 @@ from lossrun.arguments import (
 )
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import found_run
+from lossrun.output import write_data
 from lossrun.shell import DEFAULT_RUNS
 
 
@@ -64,7 +65,7 @@ def evaluate(
     for text in scores.notes:
         note(stderr(), text)
     if format_ is ScoreFormat.json:
-        typer.echo(scores_to_json(scores.facts(), scores.seeds), nl=False)
+        write_data(scores_to_json(scores.facts(), scores.seeds))
     else:
         print_scores(stdout(), scores.heading, scores.seeds, scores.epochs, scores.classes)
     if per_sample is not None:
@@ -122,7 +123,7 @@ def predict(
     for text in found.notes:
         note(stderr(), text)
     if output is None:
-        typer.echo(rows_to_csv(found.rows()), nl=False)
+        write_data(rows_to_csv(found.rows()))
         return
     if output.suffix == ".csv":
         save_csv(found.rows(), output, "--output")
@@ -182,4 +183,4 @@ def export(
     for text in written.notes:
         note(stderr(), text)
     for path in written.files:
-        typer.echo(path)
+        write_data(f"{path}\n")

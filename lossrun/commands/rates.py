@@ -8,6 +8,7 @@ import typer
 from lossrun.arguments import ConfigFile, DataDir, Overrides
 from lossrun.commands.run_lookup import chosen_data_dir, read_config
 from lossrun.commands.sweeping import Jobs
+from lossrun.output import write_data
 from lossrun.shell import command
 
 
@@ -72,7 +73,7 @@ def find_lr(
 
         save_sensitivity(search_curves(found), output)
     if quiet:
-        typer.echo(f"{suggestion:g}")
+        write_data(f"{suggestion:g}\n")
         return
     print_search(stdout(), found)
     if output is not None:

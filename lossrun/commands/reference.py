@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from lossrun.commands.importing import torch_is_imported
+from lossrun.output import write_data
 from lossrun.shell import PROGRAM
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ def manual(
 
     page = to_html(_commands(ctx), _curves())
     if output is not None and str(output) == "-":
-        typer.echo(page, nl=False)
+        write_data(page)
         return
     path = _place() if output is None else output
     save(page.encode(), path, "--output")
     if output is not None:
         note(stderr(), f"{path} written; open it in a browser")
         return
-    typer.echo(path)
+    write_data(f"{path}\n")
     if stdout().is_terminal and webbrowser.open(path.as_uri()):
         note(stderr(), "opened in the browser; if nothing appears, open this file yourself")
     else:

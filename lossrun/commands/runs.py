@@ -19,6 +19,7 @@ from lossrun.arguments import (
 )
 from lossrun.commands.run_lookup import found_run, how_to_list, loaded_runs, single_argument
 from lossrun.errors import RunError
+from lossrun.output import write_data
 from lossrun.shell import DEFAULT_RUNS, command
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def ls(
             print_listing(shown, stdout(), nothing=nothing)
         print_sweeps(stdout(), sweeps)
         return
-    typer.echo(listing_as_json(shown) if format_ is ListFormat.json else listing_as_csv(shown), nl=False)
+    write_data(listing_as_json(shown) if format_ is ListFormat.json else listing_as_csv(shown))
     for problem in shown.problems:
         warning(stderr(), problem)
 
@@ -145,7 +146,7 @@ def show(
 
     found = facts(recorded.load(found_run(run, runs_dir)))
     if format_ is ScoreFormat.json:
-        typer.echo(run_as_json(found), nl=False)
+        write_data(run_as_json(found))
     else:
         print_facts(found, stdout())
 

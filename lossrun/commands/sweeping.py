@@ -1,8 +1,7 @@
 """Many runs from one file."""
 
-import sys
 from collections.abc import Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from lossrun.arguments import ConfigFile, DataDir, NewTags, Overrides, ResumeOrStart, RunsDir
 from lossrun.commands.run_lookup import chosen_data_dir, read_draft, with_name_and_tags
+from lossrun.output import write_data
 from lossrun.processes.taking_part import require_one_process
 from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
 
@@ -242,8 +242,6 @@ def run_on_screen(
     epochs = LiveEpochs(partial(epochs_done, sweep))
     with ExitStack() as during, cells_progress(stderr(), best, epochs, hidden=quiet) as (begins, ended):
         if cluster is not None:
-            # What Ray has to say is not data.
-            during.enter_context(redirect_stdout(sys.stderr))
             during.callback(cluster.leave)
         endings = run_sweep(
             sweep,
@@ -258,7 +256,7 @@ def run_on_screen(
         )
     failed = any(how.ending == "failed" for how in endings.values())
     if quiet:
-        typer.echo(sweep.path)
+        write_data(f"{sweep.path}\n")
     elif shard is not None and (left := missing(sweep)):
         count = f"{len(left)} cell{'s' if len(left) > 1 else ''} of other shards"
         again = command("resume", run_word(sweep.path), options={"--shard": str(shard)})

@@ -10,6 +10,7 @@ from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, 
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import chosen_data_dir, found_run_or_sweep, read_config, with_name_and_tags
 from lossrun.commands.sweeping import Cpus, FailFast, Gpus, Jobs, RayOption, ShardOption
+from lossrun.output import write_data
 from lossrun.processes.taking_part import current, is_leader, require_one_process, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
 
@@ -144,7 +145,7 @@ def _continue(
             further = run_command("resume", resumable.run.path, set_=[f"epochs={2 * resumable.before.epochs}"])
             note(console, f"{resumable.run.name} is finished. To train it further:\n  {further}")
             if quiet:
-                typer.echo(resumable.run.path)
+                write_data(f"{resumable.run.path}\n")
             return
         for text in resumable.notes:
             note(console, text)

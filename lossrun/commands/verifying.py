@@ -8,6 +8,7 @@ from lossrun.arguments import DataDir, RunName, RunsDir
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import found_run
 from lossrun.errors import RunError
+from lossrun.output import write_data
 from lossrun.shell import DEFAULT_RUNS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def verify(
     for text in found.remarks:
         note(stderr(), text)
     if json_:
-        typer.echo(verification_as_json(found), nl=False)
+        write_data(verification_as_json(found))
     else:
         print_verification(stdout(), found)
     if not found.passed:

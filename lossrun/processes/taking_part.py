@@ -6,11 +6,12 @@ A follower prints nothing, and exits after the leader, with the leader's exit co
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Final
 
 from lossrun.errors import LostProcessError, UsageError
+from lossrun.output import data_to
 from lossrun.processes.exchange import LeaderLeftError, Processes
 
 # Variables that torchrun sets for each process; any launcher that sets them works.
@@ -103,7 +104,7 @@ def _leading(processes: Processes) -> Iterator[None]:
 def _following(processes: Processes) -> Iterator[None]:
     code = 0
     try:
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere), data_to(nowhere):
             yield
     except LeaderLeftError as left:
         code = left.code

@@ -6,6 +6,7 @@ torch is imported inside the functions, because the process that distributes the
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -67,6 +68,7 @@ def begin_worker() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, left_to_it)  # blocked by `pool.py` until here
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
+    sys.stdout = sys.stderr  # where only the process that distributes the cells writes data
     if (parent := parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

@@ -31,7 +31,7 @@ ARGUMENTS = {
     "rm": ("last", "--yes"),
     "gc": ("--yes",),
 }
-# Leaves a mark whenever it is imported.
+# Leaves a mark whenever it is imported, and prints whenever it is used.
 CODE = """\
 import pathlib
 
@@ -40,22 +40,27 @@ import torch
 import lossrun
 
 pathlib.Path("mark").touch()
+print("own code imported")
 
 
 def points():
+    print("own code makes points")
     inputs = torch.linspace(-1, 1, 40)[:, None]
     return lossrun.Dataset(train=(inputs, 2 * inputs), task="regression")
 
 
 def line(input_shape, output_size):
+    print("own code makes a model")
     return torch.nn.Linear(input_shape[0], output_size)
 
 
 def squares(outputs, targets):
+    print("own code computes a loss")
     return (outputs - targets).square().mean(1)
 
 
 def descent(params, lr):
+    print("own code makes an optimizer")
     return torch.optim.SGD(params, lr)
 """
 CONFIG = """\
@@ -92,6 +97,7 @@ def test_own_code_runs_where_the_policy_says_so_and_nowhere_else(command: str, m
     result = lossrun(command, *ARGUMENTS[command])
     assert result.code == 0, result.err
     assert mark.exists() == TOLD[command].startswith("run the code")
+    assert ("own code" in result.err, "own code" in result.out) == (mark.exists(), False)
 
 
 @pytest.mark.parametrize("command", ["resume", "evaluate", "predict", "export", "verify"])

@@ -31,6 +31,7 @@ print("started")
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 with worker_pool(1) as pool:
     print(pool.submit(abs, -3).result())
+    pool.submit(print, "by a worker").result()
     print(pool.submit(signal.getsignal, signal.SIGTERM).result() == signal.SIG_DFL)
 """
 OTHERS = """
@@ -74,9 +75,9 @@ def ran(folder: Path, script: str, **variables: str) -> "subprocess.CompletedPro
 
 @pytest.mark.slow
 def test_a_script_without_a_main_guard_is_not_run_by_its_workers(tmp_path: Path) -> None:
-    """And workers can be stopped by SIGTERM, although they inherit that it is ignored."""
+    """And workers can be stopped by SIGTERM, although they inherit that it is ignored. They print to stderr."""
     done = ran(tmp_path, SCRIPT)
-    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["started", "3", "True"], "")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["started", "3", "True"], "by a worker\n")
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from lossrun.output import escape_unencodable, harmless
+from lossrun.output import data_stream, escape_unencodable, harmless
 from lossrun.shell import PROGRAM, is_a_width
 
 # Wide enough that nothing is cut if there is no terminal.
@@ -48,13 +48,13 @@ def stderr() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
+    stream = sys.stderr if stderr else data_stream()
     if stream is None:  # closed by the parent process
         return _Console(file=io.StringIO())
     escape_unencodable(stream)
     # In a pipe, messages stay on one line, so that they can be searched.
     width = None if stream.isatty() else _PIPE_WIDTH if stderr else _asked_width()
-    return _Console(stderr=stderr, width=width, soft_wrap=not stream.isatty())
+    return _Console(file=stream, width=width, soft_wrap=not stream.isatty())
 
 
 def _asked_width() -> int:
@@ -81,7 +81,7 @@ def abandon_unwritable() -> None:
 
     Otherwise the interpreter would try again at exit, and report an error or exit with 120.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (data_stream(), sys.stderr):
         if stream is not None:  # None: closed by the parent process
             try:
                 stream.flush()
