@@ -1,6 +1,10 @@
-"""The one step of the build that pyproject.toml cannot describe: a wheel holds configs/ as lossrun/configs, so that
-`lossrun train quickstart` finds its config wherever lossrun is installed."""
+"""What pyproject.toml cannot describe.
 
+A wheel holds configs/ as lossrun/configs, so that `lossrun train quickstart` finds its config wherever lossrun is
+installed. The description on a package index is the README without its links to files, which are not there.
+"""
+
+import re
 from pathlib import Path
 
 from setuptools import setup
@@ -14,4 +18,9 @@ class BuildWithConfigs(build_py):
             self.copy_tree("configs", str(Path(self.build_lib) / "lossrun" / "configs"))
 
 
-setup(cmdclass={"build_py": BuildWithConfigs})
+README = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+setup(
+    cmdclass={"build_py": BuildWithConfigs},
+    long_description=re.sub(r"\[([^]]+)\]\((?!https?:)[^)\s]+\)", r"\1", README),
+    long_description_content_type="text/markdown",
+)

@@ -4,6 +4,7 @@ Both are built offline, as `python -m build --no-isolation` builds them.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -88,12 +89,17 @@ def test_the_source_distribution_holds_the_whole_repository(built: Built) -> Non
 def test_the_wheel_holds_the_package_with_the_configs_and_nothing_else(built: Built) -> None:
     with zipfile.ZipFile(built.wheel) as archive:
         names = set(archive.namelist())
+        description = archive.read(f"lossrun-{__version__}.dist-info/METADATA").decode()
     described = {name for name in names if name.partition("/")[0].endswith(".dist-info")}
     package = {f"lossrun/{name}" for name in files_in(ROOT / "lossrun") if "__pycache__" not in name}
     configs = {f"lossrun/configs/{name}" for name in files_in(ROOT / "configs")}
     assert names - described == package | configs
     assert {"lossrun/py.typed", "lossrun/report/html/page.html", "lossrun/report/manual/manual.css"} <= names
     assert any(name.endswith("/LICENSE") for name in described)
+    # A package index has no files that the README could link to.
+    assert "Description-Content-Type: text/markdown" in description
+    assert "processes: CLUSTERS.md." in description
+    assert set(re.findall(r"\]\((\w+:)?", description)) <= {"https:"}
 
 
 def test_what_is_installed_from_the_wheel_trains_a_config_by_its_name(built: Built, tmp_path: Path) -> None:
