@@ -3,20 +3,25 @@
 import builtins
 import json
 import math
+import re
 import sys
 import typing
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import lossrun
 from lossrun import api
+from lossrun.api.given import draft_of, options_of
 from lossrun.cli import main
 from lossrun.config import from_mapping
-from lossrun.errors import RunError, UsageError
+from lossrun.errors import LossrunError, RunError, UsageError
 from lossrun.records import history
 from lossrun.records.sweep_directory import create
 from lossrun.report.layout.rows import rows_to_csv
@@ -240,3 +245,38 @@ def test_a_current_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pyte
     gone.rmdir()
     with pytest.raises(UsageError, match="the current folder no longer exists"):
         lossrun.train({"loss": "mse"})
+
+
+def robust(outputs: Any, targets: Any) -> Any:
+    """Return one value per sample; a config cannot hold this function."""
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: lossrun.train(None), "None: expected the path or the name of a config, or a mapping"),  # type: ignore[arg-type]
+        (lambda: lossrun.load(["a", "b"]), r"pass several runs one by one, as in compare\(\*runs\)"),  # type: ignore[arg-type]
+        (lambda: lossrun.load(3), "3: expected a run, its path or its name$"),  # type: ignore[arg-type]
+        (lambda: lossrun.train({"loss": robust}), "save robust in a file such as mine.py, and write 'mine:robust'"),
+        (lambda: lossrun.train({"loss": {"name": robust}}), "loss: name .*'mine:robust'"),
+        (lambda: lossrun.train({"loss": torch.nn.MSELoss()}), "a config names a loss: write 'mse'"),
+        (lambda: lossrun.train({"optimizer": torch.optim.Adam}), "a config names an optimizer: write 'adam'"),
+        (lambda: lossrun.train({"model": torch.nn.Sequential()}), "save my_model in a file"),
+        (lambda: lossrun.train({"schedule": object()}), "schedule: name .* is not a string; expected a schedule"),
+        (lambda: lossrun.train("quickstart", overrides={"loss": "__main__:gone"}), "gone was defined in a notebook"),
+    ],
+)
+def test_what_a_config_or_a_run_cannot_be_is_answered(call: Callable[[], object], expected: str) -> None:
+    with pytest.raises(LossrunError) as problem:
+        call()
+    assert re.search(expected, str(problem.value))
+
+
+def test_a_sweep_takes_alternatives_as_text_or_as_a_mapping() -> None:
+    over = {"loss": ["mse", "mae"], "learning_rate": {"log_range": [1e-3, 0.1], "points": 3}}
+    assert options_of("loss=mse,mae") == ["loss=mse,mae"]
+    plans = [
+        plan_sweep(read_sweep(draft_of(CONFIG, ()), given), Path("runs"), Path())
+        for given in (options_of(over), ["loss=mse,mae", "learning_rate=log:1e-3:0.1:3"])
+    ]
+    assert [cell.changes for cell in plans[0].cells] == [cell.changes for cell in plans[1].cells]

@@ -1,5 +1,6 @@
 """Read the arguments that the functions share: configs, overrides, runs and folders."""
 
+import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,7 @@ from lossrun.records.recorded import RecordedRun
 ConfigLike: TypeAlias = str | PathLike[str] | Mapping[str, Any]
 RunLike: TypeAlias = RecordedRun | str | PathLike[str]
 Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
+Alternatives: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 
 
 def config_of(config: ConfigLike, overrides: Overrides) -> SourcedConfig:
@@ -27,6 +29,8 @@ def draft_of(config: ConfigLike, overrides: Overrides) -> Draft:
     changes = changes_of(overrides)
     if isinstance(config, Mapping):
         return draft_of_mapping(plain(config), _current_folder(), changes)
+    if not isinstance(config, str | PathLike):
+        raise UsageError(f"{config!r}: expected the path or the name of a config, or a mapping")
     return read_draft(expanded(config), changes)
 
 
@@ -45,6 +49,13 @@ def changes_of(overrides: Overrides) -> list[Override]:
     return list(overrides)
 
 
+def options_of(over: Alternatives) -> list[str]:
+    """Return the alternatives of a sweep as `--over` takes them."""
+    if isinstance(over, Mapping):
+        return [f"{key}={json.dumps(plain(value))}" for key, value in over.items()]
+    return [over] if isinstance(over, str) else list(over)
+
+
 def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
     if isinstance(run, RecordedRun):
         return run.path
@@ -57,7 +68,10 @@ def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
 
 
 def words_of(run: str | PathLike[str]) -> str:
-    """Return the words that name a run or a sweep, with `~` as in a path."""
+    """Return the words that name a run or a sweep, with `~` as in a path. Raises UsageError for anything else."""
+    if not isinstance(run, str | PathLike):
+        several = "; pass several runs one by one, as in compare(*runs)" if isinstance(run, list | tuple) else ""
+        raise UsageError(f"{run!r}: expected a run, its path or its name{several}")
     text = str(run)
     return str(expanded(text)) if text.startswith("~/") else text
 

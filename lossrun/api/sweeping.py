@@ -1,12 +1,13 @@
 """Train many runs from Python, and search for a learning rate."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lossrun.api.given import (
+    Alternatives,
     ConfigLike,
     Overrides,
     config_of,
@@ -15,6 +16,7 @@ from lossrun.api.given import (
     expanded,
     jobs_of,
     optional,
+    options_of,
     words_of,
 )
 from lossrun.api.results import FoundRate, Sweep, with_methods
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 def sweep(
     config: ConfigLike,
     *,
-    over: str | Sequence[str] = (),
+    over: Alternatives = (),
     overrides: Overrides = (),
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
@@ -40,7 +42,8 @@ def sweep(
 
     Args:
         config: A config file, the name of a packaged config, or a mapping.
-        over: Alternatives as for `--over`: `"loss=mse,mae"`, `"learning_rate=log:1e-4:1:7"`.
+        over: Alternatives as for `--over`: `"loss=mse,mae"`, `"learning_rate=log:1e-4:1:7"`; or as in a sweep block:
+            `{"loss": ["mse", "mae"]}`.
         overrides: Changes of the base config, as in `train`.
         runs_dir: The folder that the sweep's directory is made in.
         data_dir: The folder of the datasets.
@@ -63,10 +66,9 @@ def sweep(
 
     processes = jobs_of(jobs)
     draft = draft_of(config, overrides)
-    options = [over] if isinstance(over, str) else over
     begin = prepare_workers if ray is None else lambda: None
     planned = plan_sweep(
-        read_sweep(draft, options),
+        read_sweep(draft, options_of(over)),
         expanded(runs_dir),
         data_folder(data_dir),
         meanwhile=begin,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lossrun.catalog import COMPONENTS, find
-from lossrun.catalog.parameter import Parameter
+from lossrun.catalog.lookup import PLUGIN_KINDS
+from lossrun.catalog.parameter import Parameter, with_article
 from lossrun.catalog.unsupported import FILES
 from lossrun.config.leaves import check, shown
 from lossrun.shell import command
@@ -43,6 +44,19 @@ def as_a_file(kind: str, name: str) -> str:
     if kind != "dataset" or ending not in FILES:
         return ""
     return FILES[ending].format(name)
+
+
+def as_an_object(kind: str, value: Any) -> str:
+    """Say how a config names a function, class or object of Python; "" for a value that a YAML file can hold."""
+    if value is None or isinstance(value, str | bool | int | float | list | Mapping):
+        return ""
+    own = getattr(value, "__name__", "")
+    if (found := find(kind, own or type(value).__name__)) is not None:
+        return f"a config names {with_article(kind)}: write '{found.component.name}'"
+    if kind not in PLUGIN_KINDS:
+        return ""
+    name = own if own.isidentifier() else f"my_{kind}"
+    return f"a config names {with_article(kind)}: save {name} in a file such as mine.py, and write 'mine:{name}'"
 
 
 def alternatives(kind: str, value: Any, key: str) -> str:

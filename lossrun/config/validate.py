@@ -18,7 +18,7 @@ from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStop
 from lossrun.config.habits import HABITS, answer
 from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import KEYS
-from lossrun.config.python_calls import alternatives, as_a_file, as_a_mapping, in_yaml, misplaced, named
+from lossrun.config.python_calls import alternatives, as_a_file, as_a_mapping, as_an_object, in_yaml, misplaced, named
 from lossrun.config.seeds import seeds_of
 from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, dotted
 from lossrun.errors import ConfigError, Problem
@@ -147,7 +147,7 @@ class _Checker:
         at = (*path, "name")
         if not isinstance(name, str):
             problem = "no name" if name is None else f"name {leaves.shown(name)} is not a string"
-            meant = named(kind, value) if name is None else ""
+            meant = named(kind, value) if name is None else as_an_object(kind, name)
             expected = f"expected {with_article(kind)} such as {COMPONENTS[kind][0].name}"
             self.refuse(path, f"{problem}; {meant or expected}")
             return None

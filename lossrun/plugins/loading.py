@@ -52,6 +52,11 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
     try:
         return getattr(module, attribute)
     except AttributeError as error:
+        if module_name == "__main__":
+            raise UsageError(
+                f"{spec}: {attribute} was defined in a notebook or script, which is not running now; save it in a file "
+                f"such as mine.py, and train with 'mine:{attribute}'"
+            ) from error
         public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
         # A name that the module only imports is rarely meant.
         own = [name for name, value in public.items() if getattr(value, "__module__", None) == module.__name__]
