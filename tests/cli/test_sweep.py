@@ -54,7 +54,7 @@ def test_one_command_tunes_trains_and_compares(lossrun: Run, tmp_path: Path) -> 
     assert all(row["label"] in result.out for row in rows)
     assert len({row["label"] for row in rows}) == 2
     for options in (["--metric", "mae"], ["--format", "md"], ["--at", "last"]):
-        assert "as tuned by this sweep (learning_rate 0." in lossrun("compare", name, *options).out
+        assert "(tuned: learning_rate 0." in lossrun("compare", name, *options).out
     again = lossrun("resume", directory.name)
     assert again.code == 0
     assert again.out == result.out

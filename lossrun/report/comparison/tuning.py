@@ -7,6 +7,7 @@ from typing import Final
 from lossrun.analysis.sweeps.sensitivity import HeatMap
 from lossrun.analysis.sweeps.speed import epochs_to, target_of
 from lossrun.analysis.sweeps.trials import Trial
+from lossrun.analysis.sweeps.tuned_range import WORKING
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, saved_share
 from lossrun.analysis.sweeps.tuning_course import CoursePoint, by_rounds, by_tries
 from lossrun.analysis.sweeps.tuning_curve import LEAST, TuningPoint, tuning_curve
@@ -55,11 +56,19 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
         Column("tried", tuple(map(_tried, pairs))),
         *(_counts(name, lost) for name, of in _LOST.items() if any(lost := [sum(map(of, p.trials)) for p in pairs])),
         Column(
-            "range that\nworks", tuple("-" if one.decades is None else f"{one.decades:.1f} decades" for one in pairs)
+            "range that\nworks",
+            tuple("-" if one.decades is None else _range(one.decades) for one in pairs),
         ),
-        *_speed(tuning),
+        *(speed := _speed(tuning)),
     ]
-    return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns))
+    told = f"range that works: the values around the best one whose error is at most {100 * WORKING - 100:.0f} % larger"
+    if speed:
+        told += f"; {speed[0].header.replace(chr(10), ' ')}: a score that every pair reached"
+    return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns), told)
+
+
+def _range(decades: float) -> str:
+    return f"{decades:.1f} decades" if decades else "best only"
 
 
 def _tried(pair: PairTuning) -> str:

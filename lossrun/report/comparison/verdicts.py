@@ -25,7 +25,6 @@ _CLAIMS: Final = {
     "equivalent": "{other} and {run} are equivalent by {metric}, to within {margin}",
     "no clear difference": "no clear difference between {other} and {run} by {metric}",
 }
-_TUNED: Final = "as tuned by this sweep"
 _IDENTICAL: Final = "{other} and {run} are identical by {metric} on {every}"
 
 _COUNTED: Final = {
@@ -112,15 +111,13 @@ def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
     """Write the verdict itself: `B (lr=0.1) is better than A by test_rmse`."""
     difference = verdict.difference
     identical = difference is not None and _is_zero(difference) and verdict.word != "equivalent"
-    written = (_IDENTICAL if identical else _CLAIMS[verdict.word]).format(
+    return (_IDENTICAL if identical else _CLAIMS[verdict.word]).format(
         run=called(comparison.runs[verdict.run]),
         other=called(comparison.runs[verdict.reference]),
         metric=verdict.metric,
         margin=None if comparison.margin is None else format_number(comparison.margin),
         every=_every(difference) if difference else "",
     )
-    first, tuned, second = written.partition(_TUNED)
-    return first + tuned + second.replace(_TUNED, "as tuned by it")
 
 
 def _is_zero(difference: PairedDifference) -> bool:
@@ -238,11 +235,11 @@ def _or_dash(difference: PairedDifference | None, shown: Callable[[PairedDiffere
 def called(run: ComparedRun) -> str:
     """Name a run: `B (loss=mae)`; the letter alone if the label only repeats the directory's name.
 
-    A sweep's verdict is about the run with the values chosen for it: `B as tuned by this sweep (learning_rate 0.1)`.
+    A sweep's verdict is about the run with the values chosen for it: `B (tuned: learning_rate 0.1)`.
     If it was tuned for each seed separately, the verdict is about the pair: `B (tuning included)`.
     """
     if run.retuned:
         return f"{run.letter} (tuning included)"
     if run.tuned:
-        return f"{run.letter} {_TUNED} ({run.tuned})"
+        return f"{run.letter} (tuned: {run.tuned})"
     return run.letter if run.called_by_name else f"{run.letter} ({run.label})"
