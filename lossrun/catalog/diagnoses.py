@@ -53,15 +53,16 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss is a large multiple of its first value and stays there",
             "each update overshoots the minimum by more than the one before",
             _SMALLER,
-            formula="more than 3 times above the loss of a constant output, above the first value, and rising",
+            formula="more than 3 times the loss of a constant output, above the first value, and rising",
             diverged=True,
             also=("diverged", "divergence", "exploding_gradients"),
         ),
         Diagnosis(
             "dead",
             "the network outputs the same value for every sample and cannot recover",
-            "a large update moved all units of a layer to where they have no slope (relu below 0, tanh or sigmoid far "
-            "from 0), or all weights of a layer began with the same value; no gradient reaches the layers below",
+            "a large update moved all units of a layer to where they have no slope (relu below 0, tanh or sigmoid "
+            "far from 0), or all weights of a layer had the same initial value; no gradient reaches the layers "
+            "below",
             f"{_SMALLER}; if it happens in the first steps, a warm-up or another init helps",
             formula="the loss of a constant output, or more",
             diverged=True,
@@ -73,28 +74,29 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss is no better than always predicting the class frequencies: the learning rate is far too small or "
             "far too large, or the inputs do not predict the targets",
             "try a learning rate ten times larger, then ten times smaller; check the scale of the inputs, and init",
-            formula="for a tenth of the run, at least 3 epochs, after 500 steps or at the end, at ln K for K equally "
-            "frequent classes: 0.6931 for two, 2.3026 for ten; otherwise at the entropy of the class frequencies",
+            formula="the entropy of the class frequencies, which is ln K for K equally frequent classes (0.6931 for "
+            "two, 2.3026 for ten); for a tenth of the run and at least 3 epochs, seen after 500 steps or at the end",
             called="guessing costs",
         ),
         Diagnosis(
             "constant",
-            "the model is no better than the same value for every sample",
+            "the model is no better than predicting the same value for every sample",
             "the loss is that of the best constant output: the learning rate is far too small or far too large, or the "
             "inputs do not predict the targets",
             "try a learning rate ten times larger, then ten times smaller; standardize large inputs",
-            formula="for a tenth of the run, at least 3 epochs, after 500 steps or at the end, at the variance of the "
-            "targets for mse, their mean absolute deviation from the median for mae",
+            formula="the loss of the best constant output: for mse the variance of the targets, for mae their mean "
+            "absolute deviation from the median; for a tenth of the run and at least 3 epochs, seen after 500 steps "
+            "or at the end",
         ),
         Diagnosis(
             "stuck",
-            "the model is worse than the same value for every sample, and hardly changes",
-            "the learning rate is far too small for the distance to go, or so large that every step undoes the one "
-            "before; targets of large numbers are far away",
-            "try a learning rate ten times larger, then ten times smaller; standardize inputs and, in a regression, "
-            "targets of large numbers: dataset.standardize: {inputs: true, targets: true}",
-            formula="above the loss of a constant output, and the same to 0.2 per cent for a tenth of the run, at "
-            "least 3 epochs, after 500 steps or at the end",
+            "the model is worse than predicting the same value for every sample, and hardly changes",
+            "the learning rate is far too small to reach the targets, or so large that every step undoes the one "
+            "before; large targets are far from the first outputs",
+            "try a learning rate ten times larger, then ten times smaller; standardize the inputs and, in a "
+            "regression, large targets: dataset.standardize: {inputs: true, targets: true}",
+            formula="above the loss of a constant output, with changes of at most 0.2 per cent, for a tenth of the "
+            "run and at least 3 epochs, seen after 500 steps or at the end",
         ),
         Diagnosis(
             "double_softmax",
@@ -116,7 +118,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         Diagnosis(
             "smoothing",
             "the loss is as low as label smoothing allows",
-            "smoothed labels ask for probabilities below 1, and their entropy remains",
+            "smoothed labels are probabilities below 1, so their entropy remains as the lowest loss",
             "compare on val_cross_entropy (or the metric of your task), which is not smoothed",
             formula="the entropy of the smoothed label: 0.5003 for 0.1 and ten classes",
             harmless=True,
@@ -140,7 +142,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         ),
         Diagnosis(
             "clipped",
-            "the loss takes raw outputs for probabilities",
+            "the loss treats raw outputs as probabilities",
             "outputs outside [0, 1] are clipped and have no gradient, so training cannot use those samples",
             "set loss.from_logits: true (better), or model.output: softmax or sigmoid",
             formula="up to -ln 1e-7 = 16.1 for each sample that is clipped on the wrong side",
@@ -158,29 +160,28 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         Diagnosis(
             "vanishing_gradient",
             "hardly any gradient reaches the first layer",
-            "each sigmoid or tanh between the output and the first layer passes on a fraction of the gradient, so the "
-            "first layers stay as they began",
+            "each sigmoid or tanh between the output and the first layer passes on a fraction of the gradient, so "
+            "the first layers hardly change",
             "set model.activation: relu and model.init: he_normal, or use fewer layers",
-            formula="a gradient in the first layer of less than a thousandth of that in the last, at a loss of more "
-            "than half of a constant output's",
+            formula="a gradient in the first layer below a thousandth of the one in the last layer, at more than "
+            "half of a constant output's loss",
             also=("vanishing_gradients",),
         ),
         Diagnosis(
             "dead_units",
             "most relu units of a layer are 0 for every sample",
-            "a large update, or the first biases, moved them to where they have no slope",
+            "a large update, or the initial biases, moved them to where they have no slope",
             "use a smaller learning rate, or model.activation: leaky_relu",
-            formula="70 per cent of a layer's units or more, on a plateau or at nearly the loss of a constant output",
+            formula="at least 70 per cent of a layer's units, on a plateau or at nearly the loss of a constant output",
             also=("dead_relu", "dying_relu"),
         ),
         Diagnosis(
             "saturated_units",
             "most sigmoid or tanh units of a layer are saturated",
-            "their inputs are so large, because of the inputs' scale or of large first weights, that the slope is "
-            "nearly 0 and they hardly learn",
+            "large inputs or large initial weights move them to where the slope is nearly 0, so they hardly learn",
             "standardize the inputs; set model.init: glorot_uniform",
-            formula="70 per cent of a layer's values or more where the slope is below a twentieth of its greatest, at "
-            "a loss of more than half of a constant output's",
+            formula="at least 70 per cent of a layer's values where the slope is below a twentieth of its maximum, "
+            "at more than half of a constant output's loss",
             also=("saturation",),
         ),
         Diagnosis(
@@ -188,13 +189,13 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the loss goes up and down from epoch to epoch",
             "the learning rate is too large for the minimum that the weights move around",
             "use a smaller learning rate, or a schedule that lowers it",
-            formula="a change of direction after two thirds of the epochs, by a tenth of the loss or more",
+            formula="the direction changes after two thirds of the epochs or more, by at least a tenth of the loss",
             of_the_end=True,
             also=("oscillating",),
         ),
         Diagnosis(
             "above_constant",
-            "the run ends worse than the same value for every sample",
+            "the run ends worse than predicting the same value for every sample",
             "the run is too short for its learning rate, or the rate is too large",
             "train for more epochs, or with a larger learning rate",
             formula="train_loss at the end above the loss of the best constant output",
@@ -213,21 +214,21 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the run ended before the model had learned much",
             "the run is too short for its learning rate",
             "train for more epochs, or with a larger learning rate",
-            formula="down by more than a tenth in the last tenth of the run, to no less than 85 per cent of a constant "
-            "output's loss; or above 70 per cent of it, where larger steps or another activation get lower in 100 "
-            "steps than the whole run, on validation data too; or above half of it, where the schedule's mean rate is "
-            "below 15 per cent and a constant rate gets to four fifths of the loss",
+            formula="compared with the loss of a constant output, one of three: at least 85 per cent, and down by "
+            "more than a tenth in the last tenth of the run; or above 70 per cent, and larger steps or another "
+            "activation reach a lower loss in 100 steps, on validation data too; or above half, with a schedule "
+            "whose mean rate is below 15 per cent, and a constant rate reaches four fifths of the loss",
             of_the_end=True,
             also=("underfitting",),
         ),
         Diagnosis(
             "too_small",
             "the model is too small to learn more",
-            "a layer has so few units that what the layers below know does not fit through it, or there are too few "
-            "layers for the shape of the function",
+            "a layer has too few units to pass on what the layers below have learned, or there are too few layers "
+            "for the shape of the function",
             "use more units or layers",
-            formula="more than half of a constant output's loss at the end, where a larger model gets to four fifths "
-            "of that loss in 100 steps, on validation data too",
+            formula="more than half of a constant output's loss at the end, and a larger model reaches four fifths "
+            "of the run's loss in 100 steps, on validation data too",
             of_the_end=True,
             also=("underfitting",),
         ),

@@ -43,9 +43,9 @@ WHITE = 1 - np.abs(RANDOM.normal(0, 0.01, (64, 5)))
         (normal((0, 0.01), (0, 8)), "have columns whose ranges differ"),
         # A temperature, and a year from its beginning: narrow columns at a distance that no weight decay undoes.
         (normal((0, 1), (37, 1)), "in column 1 range from 3"),
-        (normal((72, 1.5)), "far from 0 for their width"),
+        (normal((72, 1.5)), "far from 0 compared with their spread"),
         # In [0, 1], but all the same to a network.
-        (normal((0.97, 0.002), (0.98, 0.002)), "far from 0 for their width"),
+        (normal((0.97, 0.002), (0.98, 0.002)), "far from 0 compared with their spread"),
         (pixels(255), "range from 0 to 255"),
         (pixels(65535, np.uint16), "range from 0 to"),
     ],

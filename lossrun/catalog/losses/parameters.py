@@ -9,8 +9,8 @@ REDUCTION: Final = Parameter(
     "reduction",
     Reduction,
     "mean",
-    "how per-sample losses become one number: mean over samples and outputs, their sum, half of it, "
-    "or the mean over samples of the sum over outputs, or half of that",
+    "how the losses of a batch become one number; mean: over samples and outputs; sum: over both; sample_mean: "
+    "summed over outputs, averaged over samples; half_sum, half_sample_mean: half of these",
     spellings={"sum_over_batch_size": "mean", "batchmean": "mean"},
 )
 INPUTS: Final = Parameter(

@@ -171,7 +171,7 @@ REGRESSION_LOSSES: Final[tuple[Loss, ...]] = (
         source="Nelder and Wedderburn 1972, Generalized Linear Models",
         parameters=(
             Parameter("log_input", bool, True, "outputs are logarithms of the mean; false: the mean itself"),
-            Parameter("full", bool, False, "add Stirling's approximation of ln t!, which no output changes"),
+            Parameter("full", bool, False, "add Stirling's approximation of ln t!, which does not change the gradient"),
             Parameter("eps", float, 1e-8, "added to the output before its logarithm (log_input: false)", above=0),
             REDUCTION,
         ),

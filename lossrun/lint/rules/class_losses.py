@@ -33,8 +33,8 @@ def unbounded_outputs(case: Case) -> Iterator[Violation]:
         usual, probabilities = USUAL_LOSSES[facts.task], "softmax" if facts.task == "multiclass" else "sigmoid"
         yield Violation(
             ("model", "output"),
-            f"{declared.name} compares outputs without bounds with classes, which are 0 or 1: outputs beyond 1 cost as "
-            "much as wrong ones",
+            f"{declared.name} compares unbounded outputs with classes, which are 0 or 1: an output of 2 for class "
+            "1 costs as much as an output of 0",
             f"set loss: {usual} with model.output: logits, or model.output: {probabilities}",
             (f"loss={usual}", "model.output=logits"),
         )
@@ -47,8 +47,8 @@ def exclusive_labels(case: Case) -> Iterator[Violation]:
         share = 1 - 1 / facts.target_size
         yield Violation(
             ("dataset",),
-            f"each sample has exactly one of {facts.target_size} labels, so they are classes; as separate labels, "
-            f"always answering no has an accuracy of {share:.4g}",
+            f"each sample has exactly one of {facts.target_size} labels, so the labels are classes; as separate "
+            f"labels, a model that always answers no has an accuracy of {share:.4g}",
             "set dataset.task: multiclass with loss: cross_entropy and model.output: logits",
             ("dataset.task=multiclass", "loss=cross_entropy", "model.output=logits"),
         )
@@ -84,7 +84,7 @@ def classes_as_numbers(case: Case) -> Iterator[Violation]:
     if len(values) == 2:
         task, cured = "binary", ("dataset.task=binary", "loss=binary_cross_entropy", "model.output=logits")
         what = f"all targets are {shown[0]} or {shown[1]}, so they are two classes"
-        effect = f"as numbers, outputs beyond {shown[1]} cost as much as wrong ones"
+        effect = f"as numbers, an output above {shown[1]} costs as much as a wrong one"
     elif scale.labels:
         task, cured = "multiclass", ("dataset.task=multiclass", "loss=cross_entropy", "model.output=logits")
         what = f"the targets are {len(values)} whole numbers, about equally frequent, and their order means nothing"
@@ -118,7 +118,7 @@ def numbers_as_classes(case: Case) -> Iterator[Violation]:
     yield Violation(
         ("dataset",),
         f"{facts.target_size} numbers are trained as classes, with {facts.train / facts.target_size:.2g} samples each "
-        "on average: for a model of classes, 41 is as far from 42 as from 7",
+        "on average: to a classifier, 41 is as far from 42 as from 7",
         "if they are amounts, set dataset.task: regression, dataset.standardize: {inputs: true, targets: true}, "
         "loss: mse and model.output: none",
         ("dataset.task=regression", *standardize, "loss=mse", "model.output=none") if settable else (),
@@ -144,7 +144,7 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         check=unbounded_outputs,
         explains=True,
         severity="warn",
-        meaning="With large steps, a model must give a loss of numbers on classes probabilities.",
+        meaning="A regression loss on classes needs probabilities from the model if the steps are large.",
         why="Squared errors of raw outputs grow without bound, and so do their gradients. A learning rate that suits "
         "probabilities makes such a network diverge within a few steps.",
         example=Example(
@@ -157,8 +157,8 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="Labels that exclude each other must be trained as classes.",
-        why="With one loss for each label, always answering no is nearly right for all of them: accuracy is high and "
-        "nothing is learned. One softmax over the classes makes them compete.",
+        why="With a separate loss for each label, always answering no is right for nearly all of them: the accuracy "
+        "is high and nothing is learned. A softmax over the classes makes them compete.",
         example=Example(
             f"{_ROWS}  task: multilabel\nloss: binary_cross_entropy",
             f"{_ROWS}  task: multiclass\nloss: cross_entropy",
@@ -168,9 +168,8 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         check=softmax_of_questions,
         severity="warn",
         meaning="A loss that judges each class separately must not follow a softmax.",
-        why="Binary cross-entropy asks of each class whether it is the right one, and a softmax has answered already: "
-        "to raise one probability it lowers the others. Cross-entropy is the loss of a softmax, and it converges "
-        "faster.",
+        why="Binary cross-entropy judges each class by itself. A softmax ties the classes together: to raise one "
+        "probability it lowers the others. Cross-entropy is the loss made for a softmax, and it converges faster.",
         example=Example(
             f"{_BLOBS}model: {{name: mlp, output: softmax}}\nloss: binary_cross_entropy",
             f"{_BLOBS}model: {{name: mlp, output: softmax}}\nloss: cross_entropy",
@@ -180,9 +179,9 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         check=classes_as_numbers,
         severity="warn",
         meaning="Labels of classes must not be trained as numbers.",
-        why="Squared errors punish an output of 2 for a 1 as much as an output of 0, so right answers pull on the "
-        "weights as hard as wrong ones. Of several classes, a model in doubt between 3 and 9 answers 6. There is no "
-        "accuracy either.",
+        why="Squared errors punish an output of 2 for class 1 as much as an output of 0, so right answers change the "
+        "weights as much as wrong ones. With several classes, a model that cannot decide between 3 and 9 predicts "
+        "6. There is no accuracy either.",
         example=Example(
             f"{_MANY}  targets: {_BITS}\n  task: regression\nloss: mse",
             f"{_MANY}  targets: {_BITS}\n  task: binary\nloss: binary_cross_entropy",
@@ -192,8 +191,8 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         check=numbers_as_classes,
         severity="warn",
         meaning="Amounts must be trained as numbers, not as classes.",
-        why="Each class has to be learned from its own few samples, and a prediction that is off by one costs as much "
-        "as any other.",
+        why="Each class is learned from its own few samples, and a prediction that is off by one costs as much as "
+        "any other.",
         example=Example(
             f"{_MANY}  targets: {_AMOUNTS}\n  task: multiclass\nloss: cross_entropy",
             f"{_MANY}  targets: {_AMOUNTS}\n  task: regression\nloss: mse",

@@ -111,8 +111,8 @@ COURSE_RULES: Final[dict[str, Rule]] = {
         check=schedule_length,
         severity="warn",
         meaning="The schedule must fit into the run.",
-        why="A step after epoch 30 changes nothing in a run of 10 epochs, and half of a decay leaves half of the "
-        "learning rate.",
+        why="A drop after epoch 30 has no effect in a run of 10 epochs, and a decay that is cut in half leaves half "
+        "of the learning rate.",
         example=Example(
             f"{_BLOBS}epochs: 20\nschedule: {{name: step, every: 30}}",
             f"{_BLOBS}epochs: 90\nschedule: {{name: step, every: 30}}",
@@ -122,7 +122,7 @@ COURSE_RULES: Final[dict[str, Rule]] = {
         check=long_patience,
         severity="warn",
         meaning="A patience must be shorter than the run.",
-        why="The run ends before there can be that many epochs without improvement.",
+        why="Otherwise the run ends before there can be that many epochs without improvement.",
         example=Example(
             f"{_BLOBS}epochs: 10\nearly_stopping: {{patience: 10}}",
             f"{_BLOBS}epochs: 100\nearly_stopping: {{patience: 10}}",

@@ -21,7 +21,7 @@ TINY: Final = 0.02
 
 
 def unscaled_inputs(case: Case) -> Iterator[Violation]:
-    """Find large or tiny inputs, columns of very different sizes, and columns far from 0 for their width."""
+    """Find large or tiny inputs, columns of very different sizes, and columns far from 0 compared with their spread."""
     scale, standardize = case.facts.inputs, case.config.dataset.parameters.get("standardize")
     if scale is None or (standardize and standardize["inputs"]):
         return
@@ -45,7 +45,7 @@ def _reasons(scale: InputScale, *, images: bool) -> Iterator[str]:
     if scale.offset > FAR:
         column = f"in column {scale.column} " if scale.column else ""
         yield (
-            f"{column}range from {reach(*scale.reach, 4)}, far from 0 for their width (mean "
+            f"{column}range from {reach(*scale.reach, 4)}, far from 0 compared with their spread (mean "
             f"{scale.offset:.3g} standard deviations from 0)"
         )
 
@@ -93,7 +93,7 @@ def sorted_classes(case: Case) -> Iterator[Violation]:
     if facts.sorted_classes and not case.config.shuffle and case.batch_size < facts.train:
         yield Violation(
             ("shuffle",),
-            "the training samples are sorted by class, so without shuffling each batch holds one class, and the model "
+            "the training samples are sorted by class: without shuffling, each batch holds one class and the model "
             "forgets the others",
             "set shuffle: true",
             ("shuffle=true",),
@@ -127,9 +127,9 @@ INPUT_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="Inputs must be small numbers around 0, in columns of similar size.",
-        why="The first weights and the usual learning rates are made for inputs of about 1. With inputs in the "
-        "hundreds the first step overshoots, outputs saturate and relu units die. A column of 70 to 75 looks like a "
-        "constant, and so do inputs of thousandths; a narrow column next to a wide one has no influence.",
+        why="Initial weights and usual learning rates assume inputs of about 1. With inputs in the hundreds, the "
+        "first step overshoots, outputs saturate and relu units die. Inputs from 70 to 75 look constant to the "
+        "model, and so do inputs of a few thousandths. A narrow column next to a wide one has no influence.",
         example=Example(
             f"{_TABLE}  task: binary\nloss: binary_cross_entropy",
             f"{_TABLE}  task: binary\n  standardize: true\nloss: binary_cross_entropy",
@@ -139,8 +139,8 @@ INPUT_RULES: Final[dict[str, Rule]] = {
         check=nothing_varies,
         severity="warn",
         meaning="Inputs and targets must differ from sample to sample.",
-        why="With the same inputs for every sample, the best that a model can do is to predict a constant. With the "
-        "same target, it can do nothing else. Often a column was read wrongly.",
+        why="If all samples have the same inputs or the same target, a model can only learn a constant. Often a "
+        "column was read wrongly.",
         example=Example(
             "dataset: {name: inline, inputs: [3, 3, 3, 3], targets: [1.5, 2.5, 0.5, 1.0]}\nloss: mse",
             "dataset: {name: inline, inputs: [1, 2, 3, 4], targets: [1.5, 2.5, 0.5, 1.0]}\nloss: mse",
@@ -151,7 +151,8 @@ INPUT_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="Samples that are sorted by class must be shuffled.",
-        why="Each step then follows the gradient of one class, and undoes what the model has learned of the others.",
+        why="Otherwise each step follows the gradient of one class and undoes what the model has learned about the "
+        "others.",
         example=Example(
             f"dataset:\n  name: inline\n  inputs: {_ROWS}]\n  targets: [0, 0, 0, 0, 1, 1, 1, 1]\n  task: binary\n"
             "loss: binary_cross_entropy\nbatch_size: 2\nshuffle: false",

@@ -89,8 +89,8 @@ def same_weights(case: Case) -> Iterator[Violation]:
     if alike and hidden and not case.config.model.parameters.get("dropout"):
         yield Violation(
             ("model", "init"),
-            "units with the same initial weights get the same gradient and stay the same: each hidden layer is worth "
-            "one unit",
+            "units with the same initial weights get the same gradient and stay the same, so each hidden layer acts "
+            "like one unit",
             "set model.init: torch, glorot_uniform, or another random initialization",
             ("model.init=torch",),
         )
@@ -148,7 +148,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         check=no_batch,
         runnable=False,
         meaning="An epoch must have at least one batch.",
-        why="drop_last drops a batch that is not full. If the first batch is not full, no sample is left to train on.",
+        why="drop_last drops a batch that is not full. If even the first batch is not full, no sample is left.",
         example=Example(
             "dataset: {name: synthetic_regression, samples: 100}\nloss: mse\nbatch_size: 128\ndrop_last: true",
             "dataset: {name: synthetic_regression, samples: 100}\nloss: mse\nbatch_size: 128",
@@ -158,7 +158,8 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         check=never_seen,
         severity="warn",
         meaning="Every training sample must be used.",
-        why="With shuffling, drop_last drops different samples in each epoch. Without it, it always drops the same.",
+        why="With shuffling, drop_last drops different samples in each epoch. Without shuffling, it always drops the "
+        "same ones.",
         example=Example(
             "dataset: {name: synthetic_regression, samples: 100}\nloss: mse\nbatch_size: 32\ndrop_last: true\n"
             "shuffle: false",
@@ -181,7 +182,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         check=model_shape,
         runnable=False,
         meaning="The model's layers must fit the inputs and each other.",
-        why="Convolutions need images, and every pool and kernel makes the image smaller until nothing is left.",
+        why="Convolutions need images. Every pool and kernel makes the image smaller, until nothing is left.",
         example=Example(
             "dataset: synthetic_classification\nloss: cross_entropy\nmodel: cnn",
             "dataset: synthetic_classification\nloss: cross_entropy\nmodel: mlp",
@@ -192,8 +193,8 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="Hidden layers must have an activation.",
-        why="Without one, a deep network is a linear model with more weights: it cannot learn anything curved, and its "
-        "products of weights grow faster.",
+        why="Without an activation, a deep network is a linear model with more weights: it cannot learn a curve, and "
+        "its outputs grow faster.",
         example=Example(
             "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [30], activation: none}",
             "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [30], activation: relu}",
@@ -204,8 +205,8 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="Dropout must leave enough units in every layer.",
-        why="Half of 2 units is 1, and in a quarter of the steps none: then nothing that the layers below know reaches "
-        "the output. Dropout is made for layers of dozens of units.",
+        why="With dropout 0.5, a layer of 2 units keeps no unit in a quarter of the steps, and then nothing about "
+        "the inputs reaches the output. Dropout is made for layers with dozens of units.",
         example=Example(
             "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [3, 2], dropout: 0.5}",
             "dataset: synthetic_regression\nloss: mse\nmodel: {name: mlp, hidden: [30, 20], dropout: 0.5}",

@@ -239,7 +239,7 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "double_activation": Rule(
         check=double_activation,
         explains=True,
-        meaning="A sigmoid or softmax must be applied once: by the model, or by the loss to logits.",
+        meaning="A sigmoid or softmax must be applied only once, by the model or by the loss.",
         why="from_logits: true means that the model has no activation. If it is applied twice, probabilities stay "
         "between 0.5 and 0.73 (sigmoid) or nearly equal (softmax): training seems to work, but the loss stays high.",
         example=Example(
@@ -253,8 +253,8 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
         check=needless_log_softmax,
         severity="warn",
         meaning="The loss must not apply log_softmax again.",
-        why="The second log_softmax has no effect. But the config seems to assume another loss, and with softmax "
-        "instead of log_softmax that would be a real mistake.",
+        why="The second log_softmax has no effect. With softmax instead of log_softmax, the same config would train "
+        "badly.",
         example=Example(
             "dataset: synthetic_classification\nmodel: {name: mlp, output: log_softmax}\nloss: CrossEntropyLoss",
             "dataset: synthetic_classification\nmodel: {name: mlp, output: log_softmax}\nloss: NLLLoss",
@@ -276,8 +276,8 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
         check=margin_on_probabilities,
         explains=True,
         meaning="Hinge and margin losses must get logits, not probabilities.",
-        why="Between 0 and 1, no output can exceed another by more than the margin. So the loss never becomes 0 for "
-        "samples that are right, which is its purpose.",
+        why="Between 0 and 1, no output can exceed another by more than the margin, so the loss never becomes 0, "
+        "even for samples that are clearly right.",
         example=Example(
             "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: sigmoid}\nloss: hinge",
             "dataset: {name: synthetic_classification, kind: moons}\nmodel: mlp\nloss: hinge",
@@ -286,9 +286,10 @@ OUTPUT_RULES: Final[dict[str, Rule]] = {
     "output_shape": Rule(
         check=output_shape,
         explains=True,
-        meaning="The last layer must be able to output the targets: their number and range, exclusive or not.",
-        why="A softmax over one output is always 1. Sigmoids of exclusive classes do not add up to 1, and a softmax "
-        "allows only one true label where there are several. A sigmoid never outputs 9.",
+        meaning="The last layer must fit the targets: their number, their range, and whether they exclude each other.",
+        why="A softmax over one output is always 1, and a sigmoid never outputs 9. Classes that exclude each other "
+        "need a softmax: sigmoids do not add up to 1. Labels that can be true together need sigmoids: a softmax "
+        "allows only one.",
         example=Example(
             "dataset: {name: synthetic_classification, kind: moons}\nmodel: {name: mlp, output: softmax}\n"
             "loss: binary_cross_entropy",

@@ -210,7 +210,7 @@ RATE_RULES: Final[dict[str, Rule]] = {
         check=contradiction,
         runnable=False,
         meaning="The parameters of an optimizer or a schedule must agree with each other.",
-        why="Each parameter may be valid, but the combination impossible, such as one number where two are needed.",
+        why="Each value may be valid while the combination is not, such as one number where two are needed.",
         example=Example(
             f"{_BLOBS}optimizer: {{name: adam, betas: [0.9]}}\nlearning_rate: 0.001",
             f"{_BLOBS}optimizer: {{name: adam, betas: [0.9, 0.999]}}\nlearning_rate: 0.001",
@@ -221,8 +221,8 @@ RATE_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="An optimizer for the gradient of all samples needs batch_size: full.",
-        why="rprop makes a step longer while the sign of the gradient stays the same. From batch to batch signs "
-        "change by chance, and the steps shrink to 0.",
+        why="rprop lengthens a step while the sign of the gradient stays the same. From batch to batch, signs change "
+        "by chance, so the steps shrink to 0.",
         example=Example(
             f"{_LINE}loss: mse\noptimizer: rprop\nlearning_rate: 0.01\nbatch_size: 32",
             f"{_LINE}loss: mse\noptimizer: rprop\nlearning_rate: 0.01\nbatch_size: full",

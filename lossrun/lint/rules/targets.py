@@ -195,8 +195,8 @@ TARGET_RULES: Final[dict[str, Rule]] = {
         check=target_range,
         explains=True,
         meaning="The loss must be defined for the values of the targets.",
-        why="The logarithm of a negative number does not exist. For a target above 1, a cross-entropy gets lower the "
-        "worse the output is: it falls below 0 and training follows it.",
+        why="A negative number has no logarithm. For a target above 1, a cross-entropy falls without limit, below 0, "
+        "as the output gets worse, and training follows it.",
         example=Example(
             f"{_GROWING}[-1.5, 0.5, 2.0, 9.0]}}\nloss: msle",
             f"{_GROWING}[-1.5, 0.5, 2.0, 9.0]}}\nloss: huber",
@@ -206,8 +206,8 @@ TARGET_RULES: Final[dict[str, Rule]] = {
         check=zero_target,
         explains=True,
         meaning="A loss relative to the target must have no target of 0.",
-        why="The error is divided by the target. A target of 0, or one standardized to about 0, counts more than all "
-        "other samples together.",
+        why="The error is divided by the target, so a sample with a target of about 0 counts more than all others "
+        "together.",
         example=Example(
             f"{_GROWING}[0.0, 4.5, 20.5, 91.0]}}\nloss: mape", f"{_GROWING}[0.0, 4.5, 20.5, 91.0]}}\nloss: mae"
         ),
@@ -217,7 +217,8 @@ TARGET_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="A loss relative to the target must have targets on one side of 0.",
-        why="Targets on both sides of 0 come close to it. There, the same error is 1000 %, and elsewhere 1 %.",
+        why="Targets on both sides of 0 are often close to 0. The same error is 1000 % of such a target, and 1 % of "
+        "another.",
         example=Example(
             f"{_GROWING}[-3.5, 0.1, 2.5, 7.0]}}\nloss: mape", f"{_GROWING}[-3.5, 0.1, 2.5, 7.0]}}\nloss: mae"
         ),
@@ -225,8 +226,8 @@ TARGET_RULES: Final[dict[str, Rule]] = {
     "few_targets": Rule(
         check=few_targets,
         meaning="A loss that compares directions must have vectors as targets.",
-        why="The direction of a single number is its sign: every output with the right sign is perfect, however far "
-        "off.",
+        why="A single number has only two directions, its signs, so every output with the right sign is perfect, "
+        "however far off.",
         example=Example(
             f"{_GROWING}[1.5, 2.5, 3.0, 4.0]}}\nloss: cosine_similarity", f"{_GROWING}[1.5, 2.5, 3.0, 4.0]}}\nloss: mse"
         ),
@@ -236,9 +237,9 @@ TARGET_RULES: Final[dict[str, Rule]] = {
         explains=True,
         severity="warn",
         meaning="Large and tiny targets must be standardized.",
-        why="Outputs start near 0, but not within thousandths of it. With targets in the ten "
-        "thousands, squared errors are in the hundred millions: sgd diverges, and Adam needs thousands of steps to get "
-        "there.",
+        why="A network starts with outputs of about 0.1. With targets of tens of thousands, squared errors are "
+        "hundreds of millions: sgd diverges, and Adam needs thousands of steps. Targets of thousandths are smaller "
+        "than the first errors.",
         example=Example(
             f"{_GROWING}[90500.0, 130250.0, 210000.0, 450900.0]}}\nloss: mse",
             "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4]\n  targets: [90500.0, 130250.0, 210000.0, 450900.0]\n"

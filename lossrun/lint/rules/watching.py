@@ -148,8 +148,8 @@ WATCHING_RULES: Final[dict[str, Rule]] = {
         runnable=False,
         meaning="The metric that chooses the best epoch, stops early, or lowers the learning rate must be a column of "
         "the history.",
-        why="Otherwise there are no values to choose by. A regression has no accuracy, and a margin loss no "
-        "probabilities.",
+        why="A metric without values can choose nothing. For example, a regression has no accuracy, and a margin "
+        "loss gives no probabilities.",
         example=Example(
             "dataset: synthetic_regression\nloss: mse\nbest: val_accuracy",
             "dataset: synthetic_regression\nloss: mse\nbest: val_rmse",

@@ -188,7 +188,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
         check=ignored_class,
         severity="warn",
         meaning="The label to ignore must be a label of the data.",
-        why="ignore_index is a label as the data write it. If no sample has it, nothing is ignored.",
+        why="ignore_index is a label, written as in the data. If no sample has this label, nothing is ignored.",
         example=Example(
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 255}",
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 2}",
@@ -199,7 +199,7 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
         severity="warn",
         meaning="A weighted loss must be averaged over more than one sample.",
         why="PyTorch's weighted mean divides by the sum of the weights in the batch. In a batch of one sample the "
-        "weight cancels: every step is the step of an unweighted loss.",
+        "weight cancels, so every step is the same as with an unweighted loss.",
         example=Example(
             f"{_FEW}\nbatch_size: 1\nloss: {{name: cross_entropy, class_weights: [1, 50]}}",
             f"{_FEW}\nbatch_size: 3\nloss: {{name: cross_entropy, class_weights: [1, 50]}}",

@@ -89,7 +89,7 @@ def test_in_a_pipe_every_component_has_one_line():
 
 def test_what_several_share_is_explained_once_and_named_in_each():
     text = printed("loss")
-    assert text.count("how per-sample losses become one number") == 1
+    assert text.count("how the losses of a batch become one number") == 1
     assert text.count("  shared ") == len([c for c in COMPONENTS["loss"] if c.parameter("reduction")])
 
 
