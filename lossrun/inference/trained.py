@@ -18,7 +18,6 @@ from lossrun.config import Config, from_mapping, resolve
 from lossrun.data import Data, default_data_dir
 from lossrun.errors import CheckpointError, UsageError
 from lossrun.experiment import Experiment
-from lossrun.lint.size import layers
 from lossrun.nearby import nearest
 from lossrun.records import best_weights, checkpoints, recorded
 from lossrun.records.best_weights import BestWeights
@@ -28,6 +27,7 @@ from lossrun.records.provenance import original_data, prepared, whereabouts
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.provenance.own_source import check_copies
 from lossrun.records.provenance.prepared import RecordedPreparation
+from lossrun.records.provenance.saved_sizes import check_config, check_weights
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, output_spec_of
@@ -92,11 +92,12 @@ def find_trained(path: Path, data_dir: Path | None, *, with_samples: bool = True
             Runs of older versions keep too little, so their data are read all the same.
 
     Raises:
-        RunError: The path is not a run.
+        RunError: The path is not a run, or its config is not the one that its checkpoints were saved with.
         DataError: The data are not those that the run was trained on.
     """
     run = recorded.load(path)
     run.refuse_edits()
+    check_config(run, Belonging.to(run))
     last = whereabouts.environment(run)
     known = {} if with_samples else prepared.of_run(run)
     experiment = _without_samples(run, known) if known else original_data.find(run, data_dir)[1]
@@ -183,7 +184,8 @@ def models(
                 raise failures[0] from None
             missing(str(error))
             continue
-        _refuse_too_few(tensors, trained)
+        there = sum(array.size for name, array in tensors.items() if name.startswith("model."))
+        check_weights(config, trained.facts, there, run.name)
         data = trained.data(seed)
         if id(data) not in shared:
             shared = {id(data): build.parts(data, trained.place)}
@@ -194,17 +196,6 @@ def models(
         except RuntimeError as error:
             raise CheckpointError(f"the weights do not fit the model of {run.name}: {error}") from error
         yield TrainedModel(replica, epoch, step)
-
-
-def _refuse_too_few(tensors: Mapping[str, np.ndarray], trained: Trained) -> None:
-    """Raise CheckpointError if the model has more weights than there are, before it is built: it may be of any size."""
-    expected = sum(row.parameters for row in layers(trained.config, trained.facts))
-    there = sum(array.size for name, array in tensors.items() if name.startswith("model."))
-    if there < expected:
-        raise CheckpointError(
-            f"the weights do not fit the model of {trained.recorded.name}: it has {expected:,}, and only {there:,} "
-            "were saved"
-        )
 
 
 @torch.no_grad()

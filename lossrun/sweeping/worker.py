@@ -140,7 +140,7 @@ def _trained_together(
         if gone and is_begun(sweep, cells[0].stack):
             apart = Ended("apart", f"{gone[0]} was removed")
             return {cell.directory: read_ending(sweep / cell.directory) or apart for cell in cells}
-        experiments, endings = _experiments(cells, config_dir, data_dir)
+        experiments, endings = _experiments(sweep, cells, config_dir, data_dir)
         notes: list[str] = []
         going_on = [name for name in experiments if read_ending(sweep / name) is None]
         try:
@@ -165,17 +165,19 @@ def _trained_together(
 
 
 def _experiments(
-    cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path
+    sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, data_dir: Path
 ) -> tuple[dict[str, "Experiment"], dict[str, Ended]]:
     """Return the experiments of a stack by their directories, and how the cells without an experiment ended."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
+    from lossrun.records.provenance.saved_sizes import check_as_planned
 
     found: dict[str, Experiment] = {}
     endings: dict[str, Ended] = {}
     for cell in cells:
         try:
             reading = from_mapping(cell.config, config_dir, name=cell.directory)
+            check_as_planned(sweep / cell.directory, reading.config.to_mapping())
             # The data stay in the worker, because most cells of a sweep share them.
             found[cell.directory] = load_experiment(reading, data_dir, loaded=_loaded.get("last"))
             _loaded["last"] = found[cell.directory]

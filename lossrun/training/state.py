@@ -11,6 +11,7 @@ from lossrun.config import Config
 from lossrun.errors import CheckpointError, DataError, ran_out_of_memory
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, BestWeights, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
+from lossrun.records.provenance.saved_sizes import seeds_problem
 from lossrun.steps.replica import Replica
 from lossrun.steps.replica_state import RNG, SCHEDULE, STOPPING, check_like, restore_replica
 from lossrun.steps.replica_state import facts as replica_facts
@@ -124,8 +125,8 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     """
     facts, tensors = checkpoint.metadata, checkpoint.tensors
     seeds = [replica.seed for replica in session.replicas]
-    if facts["seeds"] != seeds:
-        raise CheckpointError(f"the checkpoint holds seeds {facts['seeds']}, the config asks for {seeds}")
+    if problem := seeds_problem(facts, seeds):
+        raise CheckpointError(f"the checkpoint does not fit: {problem}")
     parts = dict.fromkeys((*facts["data"], *session.hashes))
     changed = [part for part in parts if facts["data"].get(part) != session.hashes.get(part)]
     if changed:

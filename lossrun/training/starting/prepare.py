@@ -14,6 +14,7 @@ from lossrun.experiment import Experiment
 from lossrun.lint.size import how_to_need_less
 from lossrun.plugins.calling import restores_current_folder
 from lossrun.processes.exchange import Processes
+from lossrun.records.provenance.saved_sizes import check_weights
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts
 from lossrun.steps.seed_group import SeedGroup
@@ -98,6 +99,8 @@ def _prepared(
     processes: Processes | None,
 ) -> Prepared:
     config, facts = experiments[0].config, experiments[0].facts
+    if resumable is not None and resumable.weights is not None:
+        check_weights(config, facts, resumable.weights, resumable.run.name)
     place = build.workplace(config, experiments[0].reading.directory, processes)
     shared: dict[int, Parts] = {}
     replicas: list[Replica] = []

@@ -20,6 +20,8 @@ from lossrun.records.files import strict_json
 from lossrun.records.files.contents import content_if_there
 from lossrun.records.files.digests import with_unix_lines
 from lossrun.records.provenance import original_data, whereabouts
+from lossrun.records.provenance.belonging import Belonging
+from lossrun.records.provenance.saved_sizes import check_config, check_weights
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.criteria import criteria_of, renew
@@ -61,7 +63,8 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
 
     Raises:
         DataError: If the data have changed or are missing, by part.
-        CheckpointError: If a checkpoint cannot be read.
+        CheckpointError: If a checkpoint cannot be read, or holds another number of seeds or weights than the config
+            asks for.
     """
     kept = [checkpoints.read(path) for path in reversed(checkpoints.candidates(RunDirectory(run.path).checkpoints))]
     if not kept:
@@ -70,8 +73,11 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
     stretches = list(zip(starts, kept, strict=True))
     if not whole and len(kept) > 1:
         stretches = stretches[-1:]
+    weights = check_config(run, Belonging.to(run))
     with isolated():
         _, experiment = original_data.find(run, data_dir, goes_on=True)
+    if weights is not None:
+        check_weights(experiment.config, experiment.facts, weights, run.name)
     place = next(iter(whereabouts.data_places(run, data_dir, goes_on=True)))
     folder = data_dir or whereabouts.data_folder(run, default_data_dir())
     for start, end in stretches:

@@ -16,7 +16,7 @@ from lossrun.files import is_file, named_path
 from lossrun.records import recorded
 from lossrun.records.files.edits import differences
 from lossrun.records.lock import writing
-from lossrun.records.provenance import original_data, whereabouts
+from lossrun.records.provenance import original_data, saved_sizes, whereabouts
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.provenance.own_source import check_copies
 from lossrun.records.provenance.whereabouts import Place
@@ -44,7 +44,12 @@ CHANGEABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """A recorded run with the requested changes. `changes` is {dotted key: [old, new]}."""
+    """A recorded run with the requested changes.
+
+    Attributes:
+        changes: {dotted key: [old, new]}.
+        weights: How many numbers were saved for the model of one seed; None if unknown.
+    """
 
     run: RunDirectory
     before: Config
@@ -56,6 +61,7 @@ class Resumable:
     belonging: Belonging
     notes: tuple[str, ...]
     overrides: tuple[Override, ...] = ()
+    weights: int | None = None
 
     @property
     def options(self) -> list[str]:
@@ -131,8 +137,19 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
         )
     last = whereabouts.environment(recorded_run)
     belonging = Belonging.to(recorded_run)
+    weights = saved_sizes.check_config(recorded_run, belonging) if changes or not finished else None
     return Resumable(
-        run, before.config, after, changes, last, finished, recorded_run, belonging, tuple(notes), tuple(overrides)
+        run,
+        before.config,
+        after,
+        changes,
+        last,
+        finished,
+        recorded_run,
+        belonging,
+        tuple(notes),
+        tuple(overrides),
+        weights,
     )
 
 
