@@ -261,14 +261,24 @@ def _differences(recorded: Checkpoint, found: Checkpoint) -> list[str]:
     """Return the names of all tensors and keys that are not the same, bit for bit."""
     names = [
         name
-        for name in dict.fromkeys((*recorded.tensors, *found.tensors))
+        for name in sorted({*recorded.tensors, *found.tensors})  # safetensors returns them in any order
         if not _equal(recorded.tensors.get(name), found.tensors.get(name))
     ]
     keys = [key for key in recorded.metadata if key not in _NOT_COMPARED]
     if recorded.metadata.get("format_version", 1) < 2:  # the best weights were in files of their own
         names = [name for name in names if name in recorded.tensors]
         keys.remove("replicas")
-    return names + [key for key in keys if not _is_within(recorded.metadata[key], found.metadata.get(key))]
+    ours, theirs = (_without_advice(one.metadata) for one in (found, recorded))
+    return names + [key for key in keys if not _is_within(theirs[key], ours.get(key))]
+
+
+def _without_advice(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out which diagnoses each seed has been told: it changes no number, and versions differ in what they see."""
+    replicas = [
+        {**one, "health": {name: value for name, value in one["health"].items() if name != "named"}}
+        for one in metadata["replicas"]
+    ]
+    return {**metadata, "replicas": replicas}
 
 
 def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
