@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lossrun.array_sizes import UNREADABLE, check_sizes
-from lossrun.catalog import nearest
 from lossrun.data.samples.preparation import Preparation
 from lossrun.data.sources.idx import read_idx
 from lossrun.data.sources.npz_file import member_of, zip_of
@@ -19,7 +17,8 @@ from lossrun.data.tables.table_file import TABLES, read_table
 from lossrun.data.tables.table_inputs import InputColumn, read_inputs
 from lossrun.errors import DataError, UsageError
 from lossrun.files import open_regular
-from lossrun.nearby import nearby
+from lossrun.nearby import nearby, nearest
+from lossrun.npz import UNREADABLE, array_of, check_sizes
 
 
 def read_new_inputs(path: Path, form: Preparation, header: bool | None = None) -> np.ndarray:
@@ -159,6 +158,6 @@ def _from_archive(path: Path, names: Sequence[str]) -> tuple[np.ndarray, ...]:
                 )
             chosen = there if single else names
             check_sizes(zip_of(archive), [member_of(archive, name) for name in chosen])
-            return tuple(archive[name] for name in chosen)
+            return tuple(array_of(archive, name) for name in chosen)
     except UNREADABLE as error:
         raise DataError(f"{path}: not a numpy archive, or damaged; expected what numpy.savez writes") from error

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from lossrun.array_sizes import UNREADABLE, check_sizes
 from lossrun.errors import RunError
 from lossrun.files import read_regular
+from lossrun.npz import UNREADABLE, array_of, check_sizes
 from lossrun.records.files import digests, durable
 from lossrun.records.files.shapes import numeral
 from lossrun.shell import run_command
@@ -135,15 +135,16 @@ def read(path: Path, digest: str | None = None) -> RecordedPredictions:
             seeds = [key.removeprefix(_OUTPUTS) for key in archive if key.startswith(_OUTPUTS)]
             if problem := next(filter(None, (numeral(seed, _OUTPUTS) for seed in seeds)), ""):
                 raise ValueError(problem)
-            outputs = {int(seed): archive[f"{_OUTPUTS}{seed}"] for seed in seeds}
-            part, total = str(archive["part"]), int(archive["total"])
+            arrays = {key: array_of(archive, key) for key in archive}
+            outputs = {int(seed): arrays[f"{_OUTPUTS}{seed}"] for seed in seeds}
+            part, total = str(arrays["part"]), int(arrays["total"])
             shares = {
-                key.removeprefix(_SHARES): dict(zip(outputs, archive[key].T, strict=True))
-                for key in archive
+                key.removeprefix(_SHARES): dict(zip(outputs, array.T, strict=True))
+                for key, array in arrays.items()
                 if key.startswith(_SHARES)
             }
-            weights = archive.get("weights")
-            found = RecordedPredictions(archive["ids"], archive["targets"], outputs, part, total, weights, shares)
+            weights = arrays.get("weights")
+            found = RecordedPredictions(arrays["ids"], arrays["targets"], outputs, part, total, weights, shares)
         _check(found)
         return found
     except (*UNREADABLE, KeyError) as error:

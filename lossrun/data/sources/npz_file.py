@@ -8,10 +8,10 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from lossrun.array_sizes import UNREADABLE, check_sizes
 from lossrun.errors import DataError
 from lossrun.files import open_regular
 from lossrun.nearby import about, joined
+from lossrun.npz import UNREADABLE, array_of, check_sizes
 
 
 @contextmanager
@@ -54,9 +54,7 @@ def read_arrays(path: Path, archive: NpzFile, names: Collection[str]) -> dict[st
     arrays = {}
     for name in names:
         with _named(path, name):
-            arrays[name] = archive[name]
-            if not isinstance(arrays[name], np.ndarray):  # the bytes of a member that is not in numpy's format
-                raise ValueError
+            arrays[name] = array_of(archive, name)
     return arrays
 
 

@@ -1,6 +1,7 @@
-"""Check what the arrays of an npz say of their size before any is inflated: a small file can stand for any amount."""
+"""Read the arrays of an npz archive that is not trusted: neither the sizes that it claims, nor its text."""
 
 import math
+import sys
 import zlib
 from collections.abc import Iterable
 from lzma import LZMAError
@@ -8,6 +9,7 @@ from typing import Final
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 # Errors of numpy and zipfile for objects, damage, encryption and unknown compression.
 UNREADABLE: Final = (OSError, ValueError, TypeError, EOFError, RuntimeError, BadZipFile, zlib.error, LZMAError)
@@ -33,3 +35,19 @@ def check_sizes(archive: ZipFile, names: Iterable[str]) -> None:
             raise ValueError(f"{name} says that it has the shape {shape}, but it is shorter")
         total += size
     np.empty(total, np.uint8)
+
+
+def array_of(archive: NpzFile, name: str) -> np.ndarray:
+    """Read one array. Check its size first.
+
+    Raises:
+        ValueError: If the member is not an array, or has text that is not Unicode, for which numpy makes no string.
+    """
+    array = archive[name]
+    if not isinstance(array, np.ndarray):  # the bytes of a member that is not in numpy's format
+        raise ValueError(f"{name} is not an array")
+    if array.dtype.kind == "U" and array.nbytes:
+        codes = np.ascontiguousarray(array).reshape(-1).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.max() > sys.maxunicode:
+            raise ValueError(f"{name} has characters that are not Unicode")
+    return array
