@@ -92,3 +92,17 @@ def test_the_last_epoch_is_that_of_the_last_complete_row(tmp_path):
         assert history.last_epoch(path) == 7
     path.write_bytes(b"not a row\n")
     assert history.last_epoch(path) == 0
+
+
+@pytest.mark.parametrize("beyond", [math.inf, -math.inf, math.nan, -1e-9])
+@pytest.mark.parametrize("column", ["seconds", "train_seconds"])
+@pytest.mark.parametrize("others", [[], [{"val_loss": 1.0}]])
+def test_times_are_finite(tmp_path, column, beyond, others):
+    """They are added up and drawn. `others`: rows with other keys, which are kept in another way."""
+    path = tmp_path / "history.jsonl"
+    rows = [row(1, **{column: 0.0}), row(2, **{column: 1e308}), row(3, **{column: 1e308})]
+    history.append(path, rows)
+    assert list(history.read(path).rows.column(column)) == [0.0, 1e308, 1e308]
+    history.append(path, [row(4, **{column: beyond}), *(row(5, **other) for other in others)])
+    with pytest.raises(RunError, match=f"{column} is "):
+        history.read(path)
