@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from math import inf
 from typing import Any, Final, TypeAlias
+from weakref import WeakKeyDictionary
 
 from lossrun.records.files import strict_json
 
@@ -92,12 +93,14 @@ def mapping(value: Any, key: str) -> str:
     return "" if isinstance(value, dict) else _not(value, key, "a mapping")
 
 
-# {shape: types whose every value fits}. It spares most calls of shapes in a listing of thousands of runs.
-_FITTING: Final[dict[Shape, frozenset[type]]] = {
+_OF_ONE_TYPE: Final[Mapping[Shape, frozenset[type]]] = {
     text: frozenset({str}),
     truth: frozenset({bool}),
     mapping: frozenset({dict}),
 }
+# {shape: types whose every value fits}, for as long as the shape is in use. It spares most calls of shapes in a listing
+# of thousands of runs.
+_FITTING: Final = WeakKeyDictionary(_OF_ONE_TYPE)
 
 
 def one_of(*values: Any) -> Shape:

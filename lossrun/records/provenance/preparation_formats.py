@@ -27,8 +27,11 @@ _MOST_INPUTS: Final = 2**40  # of a sample: more do not fit into any memory
 _SIZE: Final = whole(1, _MOST_INPUTS)
 
 
+_number: Final = number()
+
+
 def _finite(value: Any, key: str) -> str:
-    return number()(value, key) or ("" if isfinite(value) else f"{key} is {value}; expected a finite number")
+    return _number(value, key) or ("" if isfinite(value) else f"{key} is {value}; expected a finite number")
 
 
 def _spread(value: Any, key: str) -> str:
