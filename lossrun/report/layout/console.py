@@ -18,6 +18,7 @@ from lossrun.shell import PROGRAM, is_a_width
 
 # Wide enough that nothing is cut if there is no terminal.
 _PIPE_WIDTH = 10_000
+_LONGEST: Final = 10_000  # characters of a line of a message
 # Parts that stay on one line: a word, and a command to copy.
 _WORD: Final = re.compile(rf"\S*`{PROGRAM} [^`]*`\S*|\S+")
 
@@ -129,14 +130,23 @@ def wrapped(text: Text, width: int) -> list[Text]:
 
 def note(console: Console, text: str) -> None:
     """Print a line of information, marked with `note:`."""
-    print_text(console, Text.assemble(("note:", "dim"), f" {text}"))
+    _print_message(console, ("note:", "dim"), text)
 
 
 def warning(console: Console, text: str) -> None:
     """Print a line about a possible mistake, marked with `warning:`."""
-    print_text(console, Text.assemble(("warning:", "yellow"), f" {text}"))
+    _print_message(console, ("warning:", "yellow"), text)
 
 
 def error(console: Console, text: str) -> None:
     """Print what went wrong, what was expected, and how to fix it, marked with `error:`."""
-    print_text(console, Text.assemble(("error:", "bold red"), f" {text}"))
+    _print_message(console, ("error:", "bold red"), text)
+
+
+def _print_message(console: Console, mark: tuple[str, str], text: str) -> None:
+    """Print a message. A line may quote a name of any length from a file: what nobody can read is left out."""
+    lines = (
+        line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
+        for line in text.split("\n")
+    )
+    print_text(console, Text.assemble(mark, " ", "\n".join(lines)))

@@ -138,3 +138,15 @@ def table_of(text: str) -> Table:
 def test_words_of_any_language_and_bytes_of_file_names_stay_as_they_are() -> None:
     text = "Größe 大きさ می\u200cخواهم 👩\u200d🔬\n\t\xa0 caf\udce9"
     assert harmless(text) == text
+
+
+def test_a_message_leaves_out_what_nobody_can_read() -> None:
+    """A name in a file may have any length, and a message quotes it."""
+    file = io.StringIO()
+    error(Console(file=file, width=10**5), f"no column {'x' * 10**7}; did you mean y?\n" + "z" * 9_000)
+    first, second = file.getvalue().splitlines()
+    assert first.startswith("error: no column xxx")
+    assert first.endswith("xxx; did you mean y?")
+    assert "x [...] x" in first
+    assert len(first) < 11_000
+    assert second == "z" * 9_000
