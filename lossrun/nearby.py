@@ -9,6 +9,7 @@ from typing import Final
 
 _CLOSE: Final = 0.6  # the least likeness of a name that may be meant
 _SHOWN: Final = 5  # names in a message
+_LONGEST: Final = 1000  # characters of a name that may be meant: comparing takes time and memory
 _MOST: Final = 2000  # the most names to compare; there may be any number of files
 
 
@@ -142,6 +143,8 @@ def _likeness(one: str, other: str, ignore: Sequence[str] = ()) -> float:
     first, second = (_folded(text, ignore) for text in (one, other))
     if first == second:
         return 1.0
+    if max(len(first), len(second)) > _LONGEST:
+        return 0.0
     if sorted(first) == sorted(second):
         return 0.95
     return SequenceMatcher(None, first, second).ratio()

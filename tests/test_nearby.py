@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lossrun.nearby import about, inside, joined, nearby, nearest_first
+from lossrun.nearby import about, inside, joined, nearby, nearest, nearest_first
 
 YAML = (".yaml", ".yml")
 
@@ -70,3 +70,9 @@ def test_nouns_joined_by_or_both_take_the_plural() -> None:
 def test_a_name_with_control_characters_is_shown_without_them(tmp_path: Path) -> None:
     (tmp_path / "a\x1b[31m.yaml").touch()
     assert "\x1b" not in nearby(tmp_path / "a.yaml", YAML, "YAML file")
+
+
+def test_a_name_that_nobody_types_is_like_no_other() -> None:
+    """Comparing long names takes memory and time, and a name from a file may have any length."""
+    assert nearest("a" * 1000, ["a" * 999 + "b"]) == "a" * 999 + "b"
+    assert nearest("a" * 10**7, ["a" * 9_999_999]) is None

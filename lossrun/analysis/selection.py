@@ -11,9 +11,10 @@ from lossrun.analysis.comparison.differences import component_text
 from lossrun.analysis.matching import is_number, literal, matches, number, rank
 from lossrun.analysis.runs import RunRow
 from lossrun.analysis.values import readings
-from lossrun.catalog import COMPONENTS, find, metric_names, nearest, nearest_name, why_not
+from lossrun.catalog import COMPONENTS, find, metric_names, nearest_name, why_not
 from lossrun.catalog.parameter import Key, KeyGroup, Nested, Parameter
 from lossrun.errors import UsageError
+from lossrun.nearby import nearest
 from lossrun.records.names import bare_name
 from lossrun.records.status import Status
 from lossrun.shell import command

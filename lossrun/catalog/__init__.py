@@ -2,6 +2,6 @@
 
 from lossrun.catalog.data_facts import DataFacts
 from lossrun.catalog.declaration import Task
-from lossrun.catalog.lookup import COMPONENTS, find, get, nearest, nearest_name, why_not
+from lossrun.catalog.lookup import COMPONENTS, find, get, nearest_name, why_not
 
-__all__ = ["COMPONENTS", "DataFacts", "Task", "find", "get", "nearest", "nearest_name", "why_not"]
+__all__ = ["COMPONENTS", "DataFacts", "Task", "find", "get", "nearest_name", "why_not"]

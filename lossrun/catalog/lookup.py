@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from lossrun.catalog.models import LAYERS, MODELS
 from lossrun.catalog.optimizers import OPTIMIZERS
 from lossrun.catalog.schedules import SCHEDULES
 from lossrun.catalog.unsupported import A_METRIC, MEANT, NONE_OF_OURS
+from lossrun.nearby import nearest
 
 COMPONENTS: Final[dict[str, tuple[Component, ...]]] = {
     "loss": LOSSES,
@@ -94,28 +94,14 @@ def why_not(kind: str, spelling: str) -> str | None:
     return _reasons(kind).get(folded(spelling.rpartition(".")[2]))
 
 
-def nearest(word: str, candidates: list[str]) -> str | None:
-    """Return the candidate of which `word` is a misspelling, or None. Case, underscores and dashes do not matter."""
-    spellings = {folded(candidate): candidate for candidate in reversed(candidates)}
-    close = _closest(folded(word), list(spellings))
-    return spellings[close] if close else None
-
-
 def nearest_name(kind: str, spelling: str) -> str | None:
     """Return the canonical name that an informal word usually means, or that has the spelling nearest to `spelling`."""
     if meant := _meant(kind).get(folded(spelling)):
         return meant
     spellings = _spellings(kind)
     match = _FRAMEWORK.fullmatch(spelling)
-    close = _closest(folded(match["rest"] if match else spelling), list(spellings))
+    close = nearest(folded(match["rest"] if match else spelling), list(spellings))
     return spellings[close].component.name if close else None
-
-
-def _closest(word: str, candidates: list[str]) -> str | None:
-    """Return the nearest candidate; letters in another order, the commonest mistake, come before missing letters."""
-    shuffled = [candidate for candidate in candidates if sorted(candidate) == sorted(word)]
-    close = get_close_matches(word, shuffled or candidates, n=1, cutoff=0.6)
-    return close[0] if close else None
 
 
 @cache

@@ -11,10 +11,9 @@ from math import isfinite
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from lossrun.catalog import nearest
 from lossrun.catalog.parameter import Parameter
 from lossrun.config.source import Path
-from lossrun.nearby import joined
+from lossrun.nearby import joined, nearest
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError

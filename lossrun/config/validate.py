@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final
 
-from lossrun.catalog import find, nearest, nearest_name, why_not
+from lossrun.catalog import find, nearest_name, why_not
 from lossrun.catalog.dataset_parameters import SPLITS
 from lossrun.catalog.declaration import Component, Loss, Optimizer
 from lossrun.catalog.lookup import COMPONENTS, PLUGIN_KINDS, LookupResult
@@ -22,6 +22,7 @@ from lossrun.config.python_calls import alternatives, as_a_file, as_a_mapping, a
 from lossrun.config.seeds import seeds_of
 from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, dotted
 from lossrun.errors import ConfigError, Problem
+from lossrun.nearby import nearest
 
 # The keys of the user's own component that lossrun reads; the component gets the others.
 PLUGIN_KEYS: Final[dict[str, tuple[Key, ...]]] = {

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lossrun.catalog import DataFacts, nearest
+from lossrun.catalog import DataFacts
 from lossrun.config import SourcedConfig, resolve
 from lossrun.errors import Problem
 from lossrun.lint.rule import Case, Rule, Violation
 from lossrun.lint.rules import RULES
+from lossrun.nearby import nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from lossrun.catalog import nearest
 from lossrun.config.config import Choice, Config
 from lossrun.errors import UsageError
 from lossrun.files import is_file
-from lossrun.nearby import nearby, nearest_first
+from lossrun.nearby import nearby, nearest, nearest_first
 from lossrun.plugins.calling import users_code
 from lossrun.plugins.sources import files_to_keep, is_installed, read_sources, texts_in
 

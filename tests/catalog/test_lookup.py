@@ -1,9 +1,10 @@
 import pytest
 
-from lossrun.catalog import COMPONENTS, find, get, nearest, nearest_name, why_not
+from lossrun.catalog import COMPONENTS, find, get, nearest_name, why_not
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.metrics import METRICS
 from lossrun.catalog.unsupported import MEANT, NONE_OF_OURS
+from lossrun.nearby import nearest
 
 EVERY = [(kind, component) for kind, members in COMPONENTS.items() for component in members]
 ALIASES = [(kind, component, alias) for kind, component in EVERY for alias in component.aliases]

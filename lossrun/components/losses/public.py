@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lossrun.catalog import find, nearest, nearest_name, why_not
+from lossrun.catalog import find, nearest_name, why_not
 from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.parameter import Parameter
 from lossrun.components.lookup import loss_function
 from lossrun.config import leaves
 from lossrun.errors import UsageError
+from lossrun.nearby import nearest
 
 
 def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:

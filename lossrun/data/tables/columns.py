@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lossrun.catalog import nearest
 from lossrun.data.tables.cells import PLAIN
 from lossrun.errors import DataError
+from lossrun.nearby import nearest
 
 
 def as_names(value: str | Sequence[str] | None) -> list[str]:

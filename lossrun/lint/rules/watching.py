@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from lossrun.catalog import DataFacts, nearest
+from lossrun.catalog import DataFacts
 from lossrun.catalog.metric_names import bare, better, declaration, goal
 from lossrun.catalog.metrics import OF_SEVERAL, metric_names, task_metrics
 from lossrun.config import Config
@@ -12,6 +12,7 @@ from lossrun.config.resolve import ignored_class, outputs_read_as
 from lossrun.config.source import Path
 from lossrun.digits import apart
 from lossrun.lint.rule import Case, Example, Rule, Violation
+from lossrun.nearby import nearest
 
 
 def watched_metric(case: Case) -> Iterator[Violation]:

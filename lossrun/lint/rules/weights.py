@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from lossrun.catalog import nearest
 from lossrun.catalog.losses.reductions import adds_up_samples
 from lossrun.config.resolve import class_weights as weights_in_order
 from lossrun.config.resolve import ignored_class as class_that_is_ignored
 from lossrun.config.resolve import ignored_label
 from lossrun.lint.rule import Case, Example, Rule, Violation
+from lossrun.nearby import nearest
 
 # The most names of classes in a message.
 _SHOWN: Final = 10

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
-from lossrun.catalog.lookup import COMPONENTS, find, folded, nearest, why_not
+from lossrun.catalog.lookup import COMPONENTS, find, folded, why_not
 from lossrun.catalog.parameter import with_article
 from lossrun.config.habits import ANSWERS
 from lossrun.config.key_paths import KeyPath, file_keys
@@ -14,6 +14,7 @@ from lossrun.config.keys import KEYS, SWEEP, SWEEP_OPTIONS
 from lossrun.errors import UsageError
 from lossrun.lint.rule import Rule
 from lossrun.lint.rules import RULES
+from lossrun.nearby import nearest
 from lossrun.report.reference.listing import plural
 from lossrun.shell import command
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from lossrun.analysis.sweeps.words import word
-from lossrun.catalog import nearest
 from lossrun.catalog.parameter import Parameter
 from lossrun.config import leaves
 from lossrun.config.key_paths import KeyPath, key_paths
 from lossrun.config.keys import SWEEP, SWEEP_OPTIONS
 from lossrun.config.source import Path
+from lossrun.nearby import nearest
 from lossrun.shell import command, quoted
 from lossrun.sweeping.search_space.ranges import Span, spaced
 from lossrun.sweeping.search_space.space import Alternatives, Value
