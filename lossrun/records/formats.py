@@ -4,15 +4,12 @@ A file that does not fit is refused with its name and the key, before anybody co
 """
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import RunError
 from lossrun.records.files.digests import DAMAGED
-from lossrun.records.files.rows import Rows
 from lossrun.records.files.shapes import (
-    LARGEST,
     Shape,
     anything,
     each,
@@ -92,14 +89,6 @@ ENVIRONMENT: Final = record(
         "classes": list_of(text),
     },
 )
-# The columns of a history that hold something else than any number.
-_COLUMNS: Final[dict[str, Shape]] = {
-    "epoch": whole(1, LARGEST),
-    "step": whole(0, LARGEST),
-    "seed": whole(0, LARGEST),
-    "seconds": _SECONDS,
-    "train_seconds": _SECONDS,
-}
 _SCORES: Final = or_none(each(number()))
 _SEED: Final = record(
     {},
@@ -291,33 +280,3 @@ def check_events(path: Path, events: Sequence[Mapping[str, Any]], shapes: Mappin
         problem = _EVENT(event, "") or shapes.get(event["event"], anything)(event, "")
         if problem:
             raise RunError(f"{path}, line {number_}: {event.get('event')}: {problem}; {DAMAGED}")
-
-
-def check_rows(path: Path, rows: Rows) -> None:
-    """Check a history, column by column.
-
-    Raises:
-        RunError: For a column that holds something else than its numbers.
-    """
-    for name in rows.names:
-        column = rows.column(name)
-        if isinstance(column, list):
-            shape = or_none(_COLUMNS.get(name, number()))
-            problem = next(filter(None, (shape(value, name) for value in column)), "")
-            # A row may lack a key, but where it has one it has a value.
-            if sum(map(len, rows.places(name))) > len(column) - column.count(None):
-                problem = f"{name} is null"
-        elif name in _COLUMNS:
-            problem = _odd_value(name, column)
-        else:
-            problem = ""
-        if problem:
-            raise RunError(f"{path}: {problem}; {DAMAGED}")
-
-
-def _odd_value(name: str, column: Sequence[int | float]) -> str:
-    """Describe a value that does not fit, without a call for each: columns may have millions of values."""
-    fits = _COLUMNS[name]
-    # If all are finite and the least one fits, all do.
-    suspects = () if isfinite(sum(column)) else (value for value in column if not isfinite(value))
-    return next(filter(None, (fits(value, name) for value in (min(column), *suspects))), "")

@@ -7,19 +7,28 @@ step), seconds (wall time of the epoch), train_seconds.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 from lossrun.errors import CheckpointError, RunError
 from lossrun.files import open_regular
-from lossrun.records import formats
 from lossrun.records.files import durable, json_lines, strict_json
 from lossrun.records.files.contents import content_if_there, length_of, pieces_if_there
-from lossrun.records.files.digests import DigestsAt, GrowingDigest, PrefixDigest, with_unix_lines
+from lossrun.records.files.digests import DAMAGED, DigestsAt, GrowingDigest, PrefixDigest, with_unix_lines
 from lossrun.records.files.rows import Rows
+from lossrun.records.files.shapes import LARGEST, Shape, number, or_none, whole
 
 _END: Final = 1 << 16  # bytes at the end of the file with the last row
 _KEYS: Final = frozenset({"seed", "epoch", "step"})  # of every row
+# The columns that hold something else than any number.
+_COLUMNS: Final[dict[str, Shape]] = {
+    "epoch": whole(1, LARGEST),
+    "step": whole(0, LARGEST),
+    "seed": whole(0, LARGEST),
+    "seconds": number(at_least=0),
+    "train_seconds": number(at_least=0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +112,15 @@ def read(path: Path, marks: Iterable[PrefixDigest] = ()) -> History:
 
     def take(more: list[dict[str, Any]]) -> None:
         # Before they are kept: rows of another kind may be many.
-        for number, row in enumerate(more, len(rows) + 1):
+        for place, row in enumerate(more, len(rows) + 1):
             if not row.keys() >= _KEYS:
                 raise RunError(
-                    f"{path}, line {number}: not a row of a history; the file is damaged: restore it from a copy"
+                    f"{path}, line {place}: not a row of a history; the file is damaged: restore it from a copy"
                 )
         rows.extend(more)
 
     torn = json_lines.read_plain(path, take, content.add)
-    formats.check_rows(path, rows)
+    _check(path, rows)
     return History(rows, torn, content)
 
 
@@ -162,3 +171,33 @@ def cut(path: Path, length: int) -> int:
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return json_lines.dumps([{key: item for key, item in row.items() if item is not None} for row in rows])
+
+
+def _check(path: Path, rows: Rows) -> None:
+    """Check all rows, column by column.
+
+    Raises:
+        RunError: For a column that holds something else than its numbers.
+    """
+    for name in rows.names:
+        column = rows.column(name)
+        if isinstance(column, list):
+            shape = or_none(_COLUMNS.get(name, number()))
+            problem = next(filter(None, (shape(value, name) for value in column)), "")
+            # A row may lack a key, but where it has one it has a value.
+            if sum(map(len, rows.places(name))) > len(column) - column.count(None):
+                problem = f"{name} is null"
+        elif name in _COLUMNS:
+            problem = _odd_value(name, column)
+        else:
+            problem = ""
+        if problem:
+            raise RunError(f"{path}: {problem}; {DAMAGED}")
+
+
+def _odd_value(name: str, column: Sequence[int | float]) -> str:
+    """Describe a value that does not fit, without a call for each: columns may have millions of values."""
+    fits = _COLUMNS[name]
+    # If all are finite and the least one fits, all do.
+    suspects = () if isfinite(sum(column)) else (value for value in column if not isfinite(value))
+    return next(filter(None, (fits(value, name) for value in (min(column), *suspects))), "")
