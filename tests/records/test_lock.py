@@ -208,8 +208,8 @@ def test_a_note_that_was_taken_over_is_not_renewed(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "HEARTBEAT", 0.001)
     before = {*threading.enumerate()}  # those of earlier tests may not have ended yet
     with lock.writing(tmp_path):
-        taken_over(tmp_path)
         (beating,) = (one for one in {*threading.enumerate()} - before if one.name == "lossrun-heartbeat")
+        taken_over(tmp_path)
         beating.join(timeout=60)
         assert not beating.is_alive()
 
