@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lossrun.analysis.comparison.moments import Moment
     from lossrun.analysis.sweeps.result import SweepResult
     from lossrun.records.recorded import RecordedRun
+    from lossrun.report.comparison.formats import Blocks
 
 
 def compare(
@@ -136,7 +137,7 @@ def compare(
              "--per-seed": per_seed, "--curves": curves, "--only-table": only_table}  # fmt: skip
     if by is not None and (unused := [name for name, value in given.items() if value]):
         raise UsageError(f"--by dataset: {unused[0]} is about runs on one dataset; leave out one of the two")
-    moment, specs, tuning, board = moment_of(at), dict[str, Path](), None, None
+    moment, specs, tuning, board, result = moment_of(at), dict[str, Path](), None, None, None
     as_asked = partial(
         compared, metric=metric, at=moment, margin=margin, target=target, over=over.value if over else None
     )
@@ -189,9 +190,18 @@ def compare(
 
         save_page(report_data(loaded, comparison, tuning), html)
         note(stderr(), f"{html} written")
-    _print(comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything)
+    more = _tuning(result, comparison) if result is not None and format_ in (Format.md, Format.latex) else ()
+    _print(
+        comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything, more=more
+    )
     if require is not None:
         enforce(comparison, require.value)
+
+
+def _tuning(result: "SweepResult", comparison: "ComparedRuns") -> "Blocks":
+    from lossrun.report.sweep import tuning_blocks
+
+    return tuning_blocks(result, comparison)
 
 
 def _nothing_to_compare(sweep: Path, result: "SweepResult") -> str:
@@ -248,7 +258,14 @@ def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -
 
 
 def _print(
-    comparison: "ComparedRuns", format_: Format, *, curves: bool, per_seed: bool, only_table: bool, everything: bool
+    comparison: "ComparedRuns",
+    format_: Format,
+    *,
+    curves: bool,
+    per_seed: bool,
+    only_table: bool,
+    everything: bool,
+    more: "Blocks" = (),
 ) -> None:
     from lossrun.report.comparison import formats
     from lossrun.report.comparison.compare import print_comparison, print_metrics, print_per_seed
@@ -256,7 +273,7 @@ def _print(
 
     if format_ is not Format.table:
         options = {"curves": curves, "per_seed": per_seed, "only_table": only_table}
-        write_data(formats.written(comparison, format_.value, **options))
+        write_data(formats.written(comparison, format_.value, **options, more=more))
     elif only_table:
         print_metrics(comparison, stdout())
     elif per_seed:

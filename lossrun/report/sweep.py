@@ -90,7 +90,7 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
         _print_tuning(console, tuning, sign, names=_letters(result) if short else None, everything=everything)
     if text := method(result):
         print_line(console, text)
-    if text := _other_metric(result):
+    if text := _other_metric(result.tuning, result.comparison):
         note(console, text)
     for cell, why in result.failed.items():
         note(console, f"{cell} failed: {why}")
@@ -138,12 +138,8 @@ def _letters(result: SweepResult) -> list[str]:
     """Return each pair's letter in the leaderboard: there is no room for more in the legend of many curves."""
     assert result.tuning is not None
     (board,) = result.boards
-    places = dict(zip(board.labels, letters(len(board.labels)), strict=True))
-    if result.tuning.repeats > 1:
-        chosen = [words(pair.pair) for pair in result.tuning.pairs]
-    else:
-        chosen = [words(pair.chosen.cell.changes) if pair.chosen else "" for pair in result.tuning.pairs]
-    return [places.get(label, "?") for label in chosen]
+    places = dict(zip(board.pairs, letters(len(board.labels)), strict=True))
+    return [places.get(words(pair.pair), "?") for pair in result.tuning.pairs]
 
 
 def _print_board(console: Console, board: Board, sign: str, *, everything: bool) -> None:
@@ -163,6 +159,17 @@ def _print_board(console: Console, board: Board, sign: str, *, everything: bool)
         print_line(console, text)
     for text in (*comparison.refusals, *comparison.notes) if few else ():
         note(console, text)
+
+
+def tuning_blocks(result: SweepResult, comparison: ComparedRuns) -> list[TextTable | list[str]]:
+    """Return how each pair was tuned, for a document: tables and lists of sentences, in the order of the screen."""
+    found: list[TextTable | list[str]] = []
+    for about, tuning in result.tunings.items():
+        maps = [heat_table(best, "±")] if (best := heat_map(tuning)) else []
+        curves = [curve] if (curve := curve_table(tuning, "±")) else []
+        found += [[f"On {about}"] if about else [], tuning_table(tuning, "±"), *curves, tuning_notes(tuning), *maps]
+    found.append([text for text in (method(result), _other_metric(result.tuning, comparison)) if text])
+    return [block for block in found if block]
 
 
 def method(result: SweepResult) -> str:
@@ -218,9 +225,8 @@ def method(result: SweepResult) -> str:
     )
 
 
-def _other_metric(result: SweepResult) -> str:
+def _other_metric(tuning: TuningResult | None, comparison: ComparedRuns | None) -> str:
     """Say that the verdicts are about another metric than the one that chose the values; "" if they are not."""
-    tuning, comparison = result.tuning, result.comparison
     if tuning is None or comparison is None or bare(tuning.metric) == "loss":
         return ""
     deciding = [metric.name for metric in comparison.metrics if metric.decides]

@@ -1,12 +1,14 @@
 import io
 import itertools
+import re
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from lossrun.analysis.sweeps.result import SweepResult, result_of
-from lossrun.report.sweep import print_sweep
+from lossrun.report.comparison.formats import to_latex, to_markdown, written
+from lossrun.report.sweep import print_sweep, tuning_blocks
 from tests.written_sweeps import written_sweep
 
 LOSSES = ("mse", "mae", "huber")
@@ -108,3 +110,20 @@ def test_a_single_final_run_shows_its_scores(tmp_path: Path) -> None:
     lines = shown(result, width=1000)
     assert lines[0].startswith("loss=mse learning_rate=0.1: test_rmse 0.6000")
     assert not any("are compared" in line for line in lines)
+
+
+def test_a_document_has_the_tables_of_the_tuning_and_the_sentence_of_a_paper(result: SweepResult) -> None:
+    assert result.comparison is not None
+    text = to_markdown(result.comparison, more=tuning_blocks(result, result.comparison))
+    for title in ("Tuning", "Tuning curve: .*", "Best val_rmse in tuning, .*"):
+        assert re.search(rf"^\*\*{title}\*\*$", text, re.MULTILINE)
+    assert text.rstrip().splitlines()[-1].startswith("- each pair was tuned over 4 values of learning_rate on 1 seed,")
+    assert written(result.comparison, "csv", curves=False, per_seed=False).startswith("run,label,")
+    only = written(result.comparison, "md", curves=False, per_seed=False, only_table=True, more=[["more"]])
+    assert "more" not in only
+
+
+def test_columns_of_a_document_are_headed_by_letters_where_labels_are_long(result: SweepResult) -> None:
+    assert result.comparison is not None
+    differences = to_latex(result.comparison).partition(r"\caption{Differences}")[2].partition(r"\midrule")[0]
+    assert r"key & A & B & C & D & E & F & G & H & I \\" in differences

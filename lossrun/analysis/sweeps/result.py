@@ -13,7 +13,7 @@ from lossrun.analysis.comparison.compare import ComparedRuns, compare
 from lossrun.analysis.sweeps.cells import failures, loaded, loaded_all
 from lossrun.analysis.sweeps.trials import shares
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, tuning_from
-from lossrun.analysis.sweeps.words import data_words, word, words
+from lossrun.analysis.sweeps.words import apart, data_words, word, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import grouped
 from lossrun.analysis.values.readings import Spread
@@ -34,7 +34,8 @@ class Board:
     Attributes:
         runs: The final runs. Where tuning was repeated, all runs of a pair have the config of the one with the most
             seeds, and are compared as one run.
-        labels: What each of the compared runs changes.
+        labels: What tells each of the compared runs apart, with the values that it was tuned to.
+        pairs: Everything that the pair of each of them changes.
         comparison: None for a single run.
         scores: {primary metric: its values}, on test data if there are any; of the first run.
         about: Which data these are, where the sweep has several: `dataset=moons`.
@@ -46,6 +47,7 @@ class Board:
 
     runs: tuple[RecordedRun, ...]
     labels: tuple[str, ...]
+    pairs: tuple[str, ...]
     comparison: ComparedRuns | None
     scores: Mapping[str, Spread]
     about: str = ""
@@ -87,7 +89,7 @@ class SweepResult:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What each of the compared runs changes."""
+        """What tells each of the compared runs apart, board by board."""
         return tuple(label for board in self.boards for label in board.labels)
 
     @property
@@ -167,14 +169,18 @@ def _board(
     ordered = [run for pair in pairs for run in (_as_one(by_pair[pair], cells) if repeated else by_pair[pair])]
     groups = grouped(ordered)
     firsts = [cells[group.members[0].path] for group in groups]
-    labels = _apart([words(cell.pair) or "base config" if repeated else words(cell.changes) for cell in firsts])
+    # The pair tells a run apart, and the values that were tuned are a result.
+    tuned_values = [{} if repeated else _tuned_values(cell) for cell in firsts]
+    told = [{**pair, **tuned} for pair, tuned in zip(apart([cell.pair for cell in firsts]), tuned_values, strict=True)]
+    labels = _numbered([words(one) or "base config" for one in told])
     named = [(group.run.name, cell) for group, cell in zip(groups, firsts, strict=True)]
     tuned = {name: _choices_words(of[words(cell.pair)]) if repeated else _tuned_words(cell) for name, cell in named}
     untuned = {name: _untuned(of[words(cell.pair)], seeds) for name, cell in named} if repeated else {}
     configs = {run.path: run.config for _, run in members}
     about = data_words(members[0][0].pair)
     primary = readings.primary_scores(groups[0].run)
-    board = Board(tuple(ordered), tuple(labels), None, primary, about, configs, tuned, repeated, untuned)
+    of_pairs = tuple(words(cell.pair) for cell in firsts)
+    board = Board(tuple(ordered), tuple(labels), of_pairs, None, primary, about, configs, tuned, repeated, untuned)
     if len(groups) < 2:
         return board
     return replace(board, comparison=board.with_tuning(compare(ordered, label=labels, untuned=untuned)))
@@ -197,7 +203,7 @@ def _as_one(runs: Sequence[RecordedRun], cells: Mapping[Path, PlannedCell]) -> l
     return [replace(run, config={**run.config, **{key: usual.config[key] for key in keys}}) for run in runs]
 
 
-def _apart(labels: Sequence[str]) -> list[str]:
+def _numbered(labels: Sequence[str]) -> list[str]:
     """Number the labels that occur twice: runs of a pair that cannot count as one, because some diverged."""
     return [
         label if (before := labels[:place].count(label)) == 0 else f"{label} ({before + 1})"
@@ -216,9 +222,13 @@ def reference(scores: Sequence[Spread | None], goal: Goal) -> int:
     return worths.index(max(worths))
 
 
+def _tuned_values(cell: PlannedCell) -> dict[str, Any]:
+    return {key: value for key, value in cell.changes.items() if key not in cell.pair}
+
+
 def _tuned_words(cell: PlannedCell) -> str:
     """Write what was tuned: `learning_rate 0.1`; "" in a plain grid."""
-    return ", ".join(f"{key} {word(value)}" for key, value in cell.changes.items() if key not in cell.pair)
+    return ", ".join(f"{key} {word(value)}" for key, value in _tuned_values(cell).items())
 
 
 def _choices_words(pair: PairTuning) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
-from lossrun.analysis.sweeps.words import word, words
+from lossrun.analysis.sweeps.words import word
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metric_names import Goal
 
@@ -77,7 +77,8 @@ def sensitivity(tuning: TuningResult) -> Sensitivity | None:
     if any(trial.left_behind for pair in tuning.pairs for trial in pair.trials):
         return None  # scores after different numbers of epochs make no curve
     (key,) = keys
-    lines = tuple(_line(number, pair, key) for number, pair in enumerate(tuning.pairs))
+    named = enumerate(zip(tuning.names, tuning.pairs, strict=True))
+    lines = tuple(_line(number, name, pair, key) for number, (name, pair) in named)
     positive = min(values) > 0
     return Sensitivity(key, tuning.metric, tuning.goal, positive and max(values) / min(values) >= 10, lines)
 
@@ -94,11 +95,11 @@ def heat_map(tuning: TuningResult) -> HeatMap | None:
     return HeatMap((keys[0], keys[1]), rows, columns, scores, tuning.metric, tuning.goal)
 
 
-def _line(number: int, pair: PairTuning, key: str) -> SensitivityLine:
+def _line(number: int, name: str, pair: PairTuning, key: str) -> SensitivityLine:
     trials = sorted(pair.trials, key=lambda trial: float(trial.values[key]))
     return SensitivityLine(
         number,
-        words(pair.pair),
+        name,
         tuple(float(trial.values[key]) for trial in trials),
         tuple(trial.score for trial in trials),
     )

@@ -18,7 +18,7 @@ from lossrun.analysis.sweeps.trials import (
     shares,
 )
 from lossrun.analysis.sweeps.tuned_range import is_on_edge, working_decades
-from lossrun.analysis.sweeps.words import data_words
+from lossrun.analysis.sweeps.words import apart, data_words, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.catalog.metric_names import Goal, goal
@@ -97,6 +97,11 @@ class TuningResult:
     rounds: tuple[int, ...] = ()
     drawn: bool = False
     grown: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What to call each pair: what tells it apart from the others."""
+        return tuple(words(one) or "base config" for one in apart([pair.pair for pair in self.pairs]))
 
 
 def tuning_of(sweep: SweepDirectory) -> TuningResult | None:

@@ -1,12 +1,27 @@
 """Write what the cells of a sweep change, in short."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def words(changes: Mapping[str, Any]) -> str:
     """Write what a cell changes: `loss=mse optimizer=sgd`."""
     return " ".join(f"{key}={word(value)}" for key, value in changes.items())
+
+
+def apart(changes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what tells several cells or pairs apart: their changes without the keys that all of them change alike.
+
+    All keys are kept where nothing would be left.
+    """
+    same = {
+        key
+        for first in changes[:1]
+        for key in first
+        if len({word(one[key]) if key in one else None for one in changes}) == 1
+    }
+    kept: list[Mapping[str, Any]] = [{key: value for key, value in one.items() if key not in same} for one in changes]
+    return kept if any(kept) else [*changes]
 
 
 def word(value: Any) -> str:

@@ -24,6 +24,7 @@ from lossrun.report.layout.text_table import TextTable, print_line, print_pairs,
 from lossrun.report.reference.names_in_brackets import where_to_read
 
 MOST_EPOCHS: Final = 20  # rows of the epoch table
+WIDEST_HEADER: Final = 24  # characters of a run's label above a column of a document
 
 
 def print_comparison(
@@ -133,7 +134,9 @@ def blocks(
         return [*matrices(comparison, [run.label for run in comparison.runs], "±", upright=upright)]
     if comparison.plans:
         return [runs_table(comparison), plans_table(comparison), [*plan_sentences(comparison), *comparison.notes]]
+    # The table of the runs, which comes first, says what the letters mean.
     names, sign = headers(comparison), "±"
+    names = names if max(map(len, names)) <= WIDEST_HEADER else letters(comparison)
     many = verdicts_table(comparison)
     found: list[TextTable | list[str]] = [
         runs_table(comparison),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.values.readings import Spread
@@ -15,12 +15,21 @@ from lossrun.report.layout.for_programs import csv_text, json_text
 from lossrun.report.layout.text_table import Column, TextTable
 
 _MARKUP: Final = re.compile(r"[\\*|<`]|\[(?=[^\]]*\][(\[])|(?<!\w)_|_(?!\w)")
+Blocks: TypeAlias = Sequence[TextTable | Sequence[str]]
 CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
 PER_SEED_HEADER: Final = ("run", "seed", "metric", "value", "label")
 MOST_UPRIGHT: Final = 6  # columns of runs that fit on a page
 
 
-def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: bool, only_table: bool = False) -> str:
+def written(
+    comparison: ComparedRuns,
+    format_: str,
+    *,
+    curves: bool,
+    per_seed: bool,
+    only_table: bool = False,
+    more: Blocks = (),
+) -> str:
     """Write a comparison.
 
     Args:
@@ -28,12 +37,14 @@ def written(comparison: ComparedRuns, format_: str, *, curves: bool, per_seed: b
         curves: Whether documents include the losses epoch by epoch; JSON and CSV always do.
         per_seed: Whether to write only each seed's values, one in a row.
         only_table: Whether documents contain only the tables of metrics.
+        more: What documents have at their end: how the runs were tuned.
     """
     if per_seed:
         tidy = {"json": per_seed_json, "csv": per_seed_csv, "md": per_seed_markdown, "latex": per_seed_latex}
         return tidy[format_](comparison)
     if format_ in ("md", "latex"):
-        return (to_markdown if format_ == "md" else to_latex)(comparison, curves=curves, only_table=only_table)
+        write = to_markdown if format_ == "md" else to_latex
+        return write(comparison, curves=curves, only_table=only_table, more=more)
     return (to_json if format_ == "json" else to_csv)(comparison)
 
 
@@ -56,7 +67,7 @@ def written_by_dataset(comparisons: Mapping[str, ComparedRuns], format_: str, *,
     return json_text(found)
 
 
-def written_blocks(blocks: Sequence[TextTable | Sequence[str]], format_: str) -> str:
+def written_blocks(blocks: Blocks, format_: str) -> str:
     """Write tables and lists of sentences as a document: `md` or `latex`."""
     return latex(blocks) if format_ == "latex" else "\n".join(map(_markdown_block, blocks))
 
@@ -95,15 +106,17 @@ def to_csv(comparison: ComparedRuns) -> str:
     return csv_text(CSV_HEADER, _csv_rows(comparison))
 
 
-def to_markdown(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False) -> str:
+def to_markdown(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False, more: Blocks = ()) -> str:
     """Write the tables and sentences of the screen as GitHub's Markdown; the best values are bold."""
-    return "\n".join(map(_markdown_block, blocks(comparison, curves=curves, only_table=only_table)))
+    found = blocks(comparison, curves=curves, only_table=only_table)
+    return written_blocks(found if only_table else [*found, *more], "md")
 
 
-def to_latex(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False) -> str:
+def to_latex(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False, more: Blocks = ()) -> str:
     """Write them as LaTeX. For few runs, metrics are rows, because a page is narrower than a screen."""
     upright = len(comparison.runs) <= MOST_UPRIGHT
-    return latex(blocks(comparison, curves=curves, upright=upright, only_table=only_table))
+    found = blocks(comparison, curves=curves, upright=upright, only_table=only_table)
+    return written_blocks(found if only_table else [*found, *more], "latex")
 
 
 def per_seed_json(comparison: ComparedRuns) -> str:

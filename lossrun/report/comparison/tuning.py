@@ -64,7 +64,7 @@ def tuning_table(tuning: TuningResult, sign: str) -> TextTable:
     told = f"range that works: the values around the best one whose error is at most {100 * WORKING - 100:.0f} % larger"
     if speed:
         told += f"; {speed[0].header.replace(chr(10), ' ')}: a score that every pair reached"
-    return TextTable("Tuning", Column("pair", tuple(map(_pair_name, pairs)), right=False), tuple(columns), told)
+    return TextTable("Tuning", Column("pair", tuning.names, right=False), tuple(columns), told)
 
 
 def _range(decades: float) -> str:
@@ -108,10 +108,6 @@ _LOST: Final[dict[str, Callable[[Trial], bool]]] = {
 
 def _counts(name: str, counts: Sequence[int]) -> Column:
     return Column(name, tuple("-" if not count else str(count) for count in counts))
-
-
-def _pair_name(pair: PairTuning) -> str:
-    return words(pair.pair) or "base config"
 
 
 def curve_table(tuning: TuningResult, sign: str) -> TextTable | None:
@@ -174,7 +170,7 @@ def _found(course: Sequence[CoursePoint], place: int, sign: str) -> str:
 
 
 def _by_pair(title: str, tuning: TuningResult, columns: Sequence[Column], told: str) -> TextTable:
-    return TextTable(title, Column("pair", tuple(map(_pair_name, tuning.pairs)), right=False), tuple(columns), told)
+    return TextTable(title, Column("pair", tuning.names, right=False), tuple(columns), told)
 
 
 def _powers(most: int) -> list[int]:
@@ -207,7 +203,8 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
     if (saved := saved_share(tuning)) >= 0.005:
         share = f"{100 * saved:.0f} %"
         texts.append(f"values that diverged, died or were stopped early saved {share} of the epochs of tuning")
-    lost = [_pair_name(pair) for pair in tuning.pairs if pair.chosen is None and all(one.ended for one in pair.trials)]
+    named = zip(tuning.names, tuning.pairs, strict=True)
+    lost = [name for name, pair in named if pair.chosen is None and all(one.ended for one in pair.trials)]
     if len(lost) == len(tuning.pairs):
         texts.append(f"no tuning run ended with a finite {tuning.metric}, so nothing is compared{_what_to_try(tuning)}")
     elif lost:
@@ -225,12 +222,11 @@ def _tuned_keys(tuning: TuningResult) -> list[str]:
 def _edge_note(tuning: TuningResult, key: str) -> str:
     """Say whose best value is the smallest or the largest one that was tried; "" for a key without an order."""
     ends: dict[str, list[str]] = {}
-    for pair in tuning.pairs:
+    for name, pair in zip(tuning.names, tuning.pairs, strict=True):
         if pair.chosen is not None and key in pair.on_edge:
             best, others = pair.chosen.values[key], [trial.values[key] for trial in pair.trials]
             which = "the largest" if 2 * best > min(others) + max(others) else "the smallest"
             # With repeated tuning, each repetition has values of its own, and the usual choice need not be their end.
-            name = _pair_name(pair)
             ends.setdefault(which, []).append(name if tuning.repeats > 1 else f"{name} ({word(best)})")
     often = "in half of the tunings or more, " if tuning.repeats > 1 else ""
     said = [f"{often}the best {key} of {' and of '.join(names)} is {which} one tried" for which, names in ends.items()]
