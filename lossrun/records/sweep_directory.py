@@ -117,10 +117,20 @@ def holding_stack(sweep: Path, name: str) -> Iterator[None]:
     """
     folder = stack_directory(sweep, name)
     with durable.refusals_of_the_disk(folder):
-        for path in (folder.parent, folder):  # never the folder of a sweep that somebody removed
-            path.mkdir(exist_ok=True)
+        _make(folder)
     with writing(folder):
         yield
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of a stack, but never that of a sweep that somebody has removed."""
+    while True:
+        folder.parent.mkdir(exist_ok=True)
+        try:
+            folder.mkdir(exist_ok=True)
+        except FileNotFoundError:  # another process has just ended the last stack, and removed the folder of all
+            continue
+        return
 
 
 def remove_stack(sweep: Path, name: str) -> None:
