@@ -56,6 +56,12 @@ class HeatMap:
     metric: str
     goal: Goal
 
+    @property
+    def turned(self) -> "HeatMap":
+        """The map with the other key in its rows."""
+        scores = tuple(zip(*self.scores, strict=True))
+        return HeatMap(self.keys[::-1], self.columns, self.rows, scores, self.metric, self.goal)
+
     def shade(self, row: int, column: int) -> float | None:
         """Return the place of a score between the worst (0) and the best (1) of all; None without a score."""
         means = [score.mean for scores in self.scores for score in scores if score is not None]
