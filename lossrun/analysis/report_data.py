@@ -73,6 +73,7 @@ class ReportData:
         described: The curves of metrics that do not decide and that all runs have.
         tuning: How a sweep chose the values of the runs; None for any other runs.
         about: Which data the runs have, if a sweep has several: `dataset=moons`.
+        pairs: The pair of each run of a sweep, as in `Board.pairs`.
     """
 
     comparison: ComparedRuns
@@ -83,6 +84,7 @@ class ReportData:
     described: tuple[Curve, ...]
     tuning: TuningResult | None = None
     about: str = ""
+    pairs: tuple[str, ...] = ()
 
 
 def report_data(
@@ -90,12 +92,14 @@ def report_data(
     comparison: ComparedRuns,
     tuning: TuningResult | None = None,
     about: str = "",
+    pairs: tuple[str, ...] = (),
     configs: Mapping[Path, Mapping[str, Any]] = MappingProxyType({}),
 ) -> ReportData:
     """Read what the page needs besides the `comparison` of these runs. What cannot be read is reported.
 
     Args:
         about: Which data the runs have, if a sweep has several.
+        pairs: The pair of each run of a sweep.
         configs: {directory: config} of runs that are compared under a config other than the one they were trained with.
     """
     groups = on_shared_seeds(grouped(runs))
@@ -112,6 +116,7 @@ def report_data(
         described=_curves(_described(comparison), indices) if comparison.comparable else (),
         tuning=tuning,
         about=about,
+        pairs=pairs,
     )
 
 

@@ -188,7 +188,7 @@ def compare(
         from lossrun.report.html.page import save_page
         from lossrun.report.layout.console import note, stderr
 
-        save_page(report_data(loaded, comparison, tuning), html)
+        save_page(report_data(loaded, comparison, tuning, pairs=board.pairs if board else ()), html)
         note(stderr(), f"{html} written")
     more = _tuning(result, comparison) if result is not None and format_ in (Format.md, Format.latex) else ()
     _print(
@@ -249,7 +249,9 @@ def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -
     from lossrun.report.html.page import save_page
 
     parts = [
-        report_data(board.runs, board.comparison, result.tunings.get(board.about), board.about, board.configs)
+        report_data(
+            board.runs, board.comparison, result.tunings.get(board.about), board.about, board.pairs, board.configs
+        )
         for board in result.boards
         if board.comparison is not None
     ]

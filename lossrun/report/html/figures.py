@@ -167,22 +167,31 @@ def _curve(axis: Axis, places: Sequence[float], line: Line) -> Markup:
 
 
 def _ends(axis: Axis, lines: Sequence[Line]) -> list[Markup]:
-    """Draw the letters at the right, moved apart if curves end close together."""
     found = []
     for line in lines:
         places = [y for y in (_place(axis, value) for value in line.values) if y is not None]
-        found += [(places[-1], line)] if places else []
-    found.sort(key=lambda pair: pair[0])
+        found += [(places[-1], line.end, line.style)] if places else []
+    return ends(found, _RIGHT, _BOTTOM)
+
+
+def ends(curves: Sequence[tuple[float, str, str]], right: float, bottom: float) -> list[Markup]:
+    """Draw the letters of curves that end at `right`, moved apart if they end close together.
+
+    Args:
+        curves: For each, the height of its end, its letter, and its CSS classes.
+        bottom: The lowest place of a letter.
+    """
+    curves = sorted(curves, key=lambda curve: curve[0])
     heights: list[float] = []
-    for y, _ in found:
+    for y, _, _ in curves:
         heights.append(max(y, heights[-1] + _LABEL_GAP) if heights else y)
-    floor = float(_BOTTOM)
+    floor = float(bottom)
     for place in reversed(range(len(heights))):
         heights[place] = min(heights[place], floor)
         floor = heights[place] - _LABEL_GAP
     return [
-        element("text", line.end, x=_RIGHT + 6, y=short(y + 4), class_=f"end {line.style}")
-        for y, (_, line) in zip(heights, found, strict=True)
+        element("text", letter, x=short(right + 6), y=short(y + 4), class_=f"end {classes}")
+        for y, (_, letter, classes) in zip(heights, curves, strict=True)
     ]
 
 

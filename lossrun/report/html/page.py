@@ -107,7 +107,7 @@ def _summary(data: ReportData) -> str:
 
 
 def _tuning(data: ReportData) -> list[Markup | None]:
-    return tuning_section(data.tuning) if data.tuning else []
+    return tuning_section(data.tuning, data.pairs) if data.tuning else []
 
 
 def _runs(data: ReportData) -> list[Markup | None]:

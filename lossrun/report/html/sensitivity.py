@@ -1,14 +1,19 @@
 """Draw a sweep's tuning scores against the tuned value, and list what each pair was tuned to."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
+from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.sweeps.sensitivity import HeatMap, Sensitivity, SensitivityLine, heat_map, sensitivity
 from lossrun.analysis.sweeps.tuning import TuningResult
+from lossrun.analysis.sweeps.words import words
 from lossrun.catalog.metric_names import better
 from lossrun.report.comparison.tuning import curve_table, tuning_notes, tuning_table
 from lossrun.report.html.axes import Axis, opened
-from lossrun.report.html.figures import short, squeezed, style, swatch
+from lossrun.report.html.figures import ends, short, squeezed, style, swatch
 from lossrun.report.html.markup import Markup, element
 from lossrun.report.html.verdicts import notes
 from lossrun.report.layout.numbers import format_spread
@@ -20,14 +25,34 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 424, 12, 236
 _RADIUS: Final = 3
 
 
-def tuning_section(tuning: TuningResult) -> list[Markup | None]:
-    """Return the curves, the heat map, and a table of the values that were chosen."""
+@dataclass(frozen=True, slots=True)
+class PairMark:
+    """What marks a pair in the figure: the letter and the CSS classes of its run; no letter for a pair without one."""
+
+    letter: str
+    classes: str
+
+
+def marks(tuning: TuningResult, runs: Sequence[str]) -> list[PairMark]:
+    """Return the mark of each pair. `runs`: the pair of each compared run."""
+    places = {pair: place for place, pair in reversed([*enumerate(runs)])}
+    others = count(len(runs))
+    found = [places.get(words(pair.pair)) for pair in tuning.pairs]
+    names = letters(len(runs))
+    return [PairMark("", style(next(others))) if one is None else PairMark(names[one], style(one)) for one in found]
+
+
+def tuning_section(tuning: TuningResult, runs: Sequence[str]) -> list[Markup | None]:
+    """Return the curves, the heat map, and a table of the values that were chosen.
+
+    `runs`: the pair of each compared run.
+    """
     text = (
         "The values of each pair were chosen on validation data, with seeds that the comparison does not use. A value "
         "that diverged or failed has no point."
     )
     found, map_ = sensitivity(tuning), heat_map(tuning)
-    figures = [_figure(found) if found else None, _heat_map(map_) if map_ else None]
+    figures = [_figure(found, marks(tuning, runs)) if found else None, _heat_map(map_) if map_ else None]
     panels = element("div", *figures, class_="panels") if any(figures) else None
     curve = curve_table(tuning, "±")
     told = ""
@@ -67,7 +92,7 @@ def _heat_map(found: HeatMap) -> Markup:
     return element("figure", element("h3", title), element("div", table, class_="scroll"))
 
 
-def _figure(found: Sensitivity) -> Markup | None:
+def _figure(found: Sensitivity, marks: Sequence[PairMark]) -> Markup | None:
     shown = [score.mean for line in found.lines for score in line.scores if score and math.isfinite(score.mean)]
     across = opened((x for line in found.lines for x in line.xs), log=found.log)
     along = opened(shown, log=is_log(found))
@@ -78,13 +103,18 @@ def _figure(found: Sensitivity) -> Markup | None:
     drawing = element(
         "svg",
         *_axes(x, y, found.key),
-        *(_line(x, y, line) for line in found.lines),
+        *(_line(x, y, line, marks[line.pair]) for line in found.lines),
+        *_letters(x, y, found.lines, marks),
         viewBox=f"0 0 {_WIDE} {_HEIGHT}",
         role="img",
         aria_label=f"{what} for {', '.join(line.label for line in found.lines)}",
     )
     entries = [
-        element("li", swatch(style(line.pair)), element("span", line.label or "base config", class_="name"))
+        element(
+            "li",
+            swatch(marks[line.pair].classes),
+            element("span", f"{marks[line.pair].letter} {line.label}".strip(), class_="name"),
+        )
         for line in found.lines
     ]
     legend = element("div", element("ul", *entries), class_="legend")
@@ -104,7 +134,19 @@ def _axes(x: Axis, y: Axis, key: str) -> list[Markup]:
     return [*parts, element("text", key, x=middle, y=_BOTTOM + 35, text_anchor="middle", class_="label")]
 
 
-def _line(x: Axis, y: Axis, line: SensitivityLine) -> Markup:
+def _letters(x: Axis, y: Axis, lines: Sequence[SensitivityLine], marks: Sequence[PairMark]) -> list[Markup]:
+    """Draw the letter of each line at its last score."""
+    at: dict[float, list[tuple[float, str, str]]] = {}
+    for line in lines:
+        scored = [pair for pair in zip(line.xs, line.scores, strict=True) if pair[1] and math.isfinite(pair[1].mean)]
+        if scored and (letter := marks[line.pair].letter):
+            value, score = scored[-1]
+            assert score is not None
+            at.setdefault(x.place(value), []).append((y.inside(score.mean), letter, marks[line.pair].classes))
+    return [text for right, curves in at.items() for text in ends(curves, right, _BOTTOM)]
+
+
+def _line(x: Axis, y: Axis, line: SensitivityLine, mark: PairMark) -> Markup:
     """Draw a path for every stretch without a gap, and a point with its value for each score."""
     parts, stretch = [], list[str]()
     for value, score in [*zip(line.xs, line.scores, strict=True), (0.0, None)]:
@@ -117,7 +159,7 @@ def _line(x: Axis, y: Axis, line: SensitivityLine) -> Markup:
         if len(stretch) > 1:
             parts.append(element("path", d=f"M{'L'.join(stretch)}", class_="line"))
         stretch = []
-    return element("g", *parts, class_=style(line.pair))
+    return element("g", *parts, class_=mark.classes)
 
 
 def _table(found: TextTable) -> Markup:
