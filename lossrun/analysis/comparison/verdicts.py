@@ -283,10 +283,12 @@ def _limits(name: str, run: Side, reference: Side, difference: PairedDifference 
         found.append(f"the difference is the same on every {over[:-1]}, so the {over} seem to have no effect")
     if count < LEAST_FOR_VERDICT:
         what = "splits" if difference.over == "splits" else "shared seeds"
-        return [*found, f"fewer than {LEAST_FOR_VERDICT} {what} can only suggest a winner"]
+        can = "cannot tell whether they always are" if difference.is_zero else "can only suggest a winner"
+        return [*found, f"fewer than {LEAST_FOR_VERDICT} {what} {can}"]
     return found if difference.decides else [*found, _few_items(difference)]
 
 
 def _few_items(difference: PairedDifference) -> str:
     count = difference.items.count if difference.items else 0
-    return f"{count} test items can only suggest a winner: {LEAST_ITEMS} or more can decide"
+    can = "cannot tell whether they always are" if difference.is_zero else "can only suggest a winner"
+    return f"{count} test items {can}: {LEAST_ITEMS} or more can decide"

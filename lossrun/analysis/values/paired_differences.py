@@ -127,6 +127,11 @@ class PairedDifference:
         return bool(self.parts) and all(part.decides for part in self.parts)
 
     @property
+    def is_zero(self) -> bool:
+        """Whether the runs are identical on every seed, and the interval has no width."""
+        return self.ties == self.count and self.interval == (0.0, 0.0)
+
+    @property
     def items(self) -> Variation | None:
         """How the mean varies over test items, if the interval is over them."""
         return next((part for part in self.parts if part.over == "items"), None)

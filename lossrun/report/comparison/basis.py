@@ -13,32 +13,33 @@ _VALUES: Final = {"seeds": "seeds", "splits": "splits", "items": "test items"}
 
 
 def basis(comparison: ComparedRuns) -> list[str]:
-    """Say what the intervals are over and what the p-values are corrected for; empty without intervals."""
-    judged = [(one, one.difference) for one in comparison.verdicts if one.difference and one.difference.interval]
+    """Say what the intervals are over and what the p-values are corrected for; empty if no interval is shown."""
+    found = [(one, one.difference) for one in comparison.verdicts]
+    judged = [(one, pair) for one, pair in found if pair and pair.interval and not pair.is_zero]
     if not judged:
         return []
     comparisons = comparison.verdicts[0].comparisons
-    found = _populations(comparison, judged)
+    told = _populations(comparison, judged)
     factors = [
         f"1/{difference.count} + {format_number(difference.ratio or 0, 2)}"
         for _, difference in judged
         if difference.over == "splits" and not difference.same_held_out
     ]
     if factors:
-        found.append(
+        told.append(
             "the training samples of the splits overlap, so the variance of the mean is the variance over the splits "
             f"times 1/J + n_test/n_train, here {' or '.join(dict.fromkeys(factors))} (Nadeau and Bengio 2003)"
         )
     if comparisons > 1:
-        found.append(f"p-values are corrected for {comparisons} comparisons (Holm)")
+        told.append(f"p-values are corrected for {comparisons} comparisons (Holm)")
     if len(comparison.runs) > 2:
-        found.append(f"every run is compared with {comparison.runs[0].letter}, the first")
+        told.append(f"every run is compared with {comparison.runs[0].letter}, the first")
     if any(verdict.seeds for verdict in comparison.verdicts):
-        found.append(
+        told.append(
             f"the number of {judged[0][1].over} needed is for a fresh comparison: adding {judged[0][1].over} here, and "
             "stopping as soon as there is a verdict, is wrong about one time in four"
         )
-    return found
+    return told
 
 
 def _populations(comparison: ComparedRuns, judged: Sequence[tuple[Verdict, PairedDifference]]) -> list[str]:
@@ -90,7 +91,7 @@ def _population(verdict: Verdict, difference: PairedDifference) -> str:
 def half_widths(verdict: Verdict) -> list[str]:
     """Return the parts of the interval, if there is more than one."""
     difference = verdict.difference
-    if difference is None:
+    if difference is None or difference.is_zero:
         return []
     if difference.split_deviation is not None and difference.seed_deviation is not None:
         split, seed = map(format_number, (difference.split_deviation, difference.seed_deviation))

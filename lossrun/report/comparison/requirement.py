@@ -3,7 +3,7 @@
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.requirements import Requirement, answer, answers
 from lossrun.errors import OtherBetterError, UndecidedError
-from lossrun.report.comparison.verdicts import called, facts, limits
+from lossrun.report.comparison.verdicts import called, every_seed, facts, limits
 from lossrun.report.layout.numbers import format_number
 
 
@@ -27,7 +27,11 @@ def enforce(comparison: ComparedRuns, requirement: Requirement) -> None:
     if found == "the other":
         raise OtherBetterError(f"--require {requirement}: no, {first} is better than {second}{by}{margin}")
     asked = f"{second} is better than {first}" if requirement == "better" else f"{second} is not worse than {first}"
-    measured = [", ".join(facts(comparison, verdict)[:2]) for verdict in about if verdict.difference]
+    measured = [
+        f"identical on {every_seed(pair)}" if pair.is_zero else ", ".join(facts(comparison, verdict)[:2])
+        for verdict in about
+        if (pair := verdict.difference)
+    ]
     if comparison.margin is not None and any(verdict.word == "equivalent" for verdict in about):
         measured.append(f"equivalent to within {format_number(comparison.margin)}")
     limited = [text for verdict in about for text in limits(verdict)]

@@ -24,13 +24,14 @@ _CLAIMS: Final = {
     "probably worse": "{other} is probably better than {run} by {metric}",
     "equivalent": "{other} and {run} are equivalent by {metric}, to within {margin}",
     "no clear difference": "no clear difference between {other} and {run} by {metric}",
+    "identical": "{other} and {run} are identical by {metric} on {every}",
 }
-_IDENTICAL: Final = "{other} and {run} are identical by {metric} on {every}"
 
 _COUNTED: Final = {
     "better": "{runs} {verb} better",
     "probably better": "{runs} {verb} probably better",
     "equivalent": "{runs} {verb} equivalent",
+    "identical": "{runs} {verb} identical",
     "no clear difference": "no clear difference for {runs}",
     "probably worse": "{runs} {verb} probably worse",
     "worse": "{runs} {verb} worse",
@@ -64,7 +65,7 @@ def verdicts_table(comparison: ComparedRuns) -> TextTable | None:
         Column("95 % interval", tuple(_or_dash(v.difference, _interval) for v in found)),
         Column("wins", tuple(_or_dash(v.difference, _wins) for v in found)),
         Column("p", tuple("-" if v.corrected_p_value is None else format_p_value(v.corrected_p_value) for v in found)),
-        Column("verdict", tuple(v.word for v in found), right=False),
+        Column("verdict", tuple(map(_word, found)), right=False),
         Column("needed", tuple(map(_needed, found))),
     )
     limits = dict.fromkeys(reason for verdict in found for reason in verdict.because)
@@ -90,7 +91,7 @@ def summary(comparison: ComparedRuns) -> list[str]:
     words: dict[str, dict[str, list[str]]] = {}
     for verdict in comparison.verdicts:
         letter = comparison.runs[verdict.run].letter
-        words.setdefault(verdict.metric, {word: [] for word in _COUNTED})[verdict.word].append(letter)
+        words.setdefault(verdict.metric, {word: [] for word in _COUNTED})[_word(verdict)].append(letter)
     return [
         f"by {metric}, compared with {first}: "
         + "; ".join(
@@ -110,22 +111,22 @@ def _sentence(comparison: ComparedRuns, verdict: Verdict) -> str:
 def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
     """Write the verdict itself: `B (lr=0.1) is better than A by test_rmse`."""
     difference = verdict.difference
-    identical = difference is not None and _is_zero(difference) and verdict.word != "equivalent"
-    return (_IDENTICAL if identical else _CLAIMS[verdict.word]).format(
+    return _CLAIMS[_word(verdict)].format(
         run=called(comparison.runs[verdict.run]),
         other=called(comparison.runs[verdict.reference]),
         metric=verdict.metric,
         margin=None if comparison.margin is None else format_number(comparison.margin),
-        every=_every(difference) if difference else "",
+        every=every_seed(difference) if difference else "",
     )
 
 
-def _is_zero(difference: PairedDifference) -> bool:
-    """Return whether the runs are identical on every seed, and the interval has no width."""
-    return difference.ties == difference.count and difference.interval == (0.0, 0.0)
+def _word(verdict: Verdict) -> str:
+    """Return the verdict in a word or two, or that there is no difference at all."""
+    identical = verdict.difference is not None and verdict.difference.is_zero and verdict.word != "equivalent"
+    return "identical" if identical else verdict.word
 
 
-def _every(difference: PairedDifference) -> str:
+def every_seed(difference: PairedDifference) -> str:
     """`all 6 seeds`, or `the one seed`."""
     return f"all {difference.count} {difference.over}" if difference.count > 1 else f"the one {difference.over[:-1]}"
 
@@ -176,8 +177,8 @@ def facts(comparison: ComparedRuns, verdict: Verdict) -> list[str]:
                 found.append(f"{format_number(shared.mean)} for {comparison.runs[index].letter}{of}")
         return found
     other = comparison.runs[verdict.reference]
-    if _is_zero(difference):
-        return [] if verdict.word != "equivalent" else [f"identical on {_every(difference)}"]
+    if difference.is_zero:
+        return [] if verdict.word != "equivalent" else [f"identical on {every_seed(difference)}"]
     found = [
         f"{run.letter} - {other.letter} = {format_difference(difference.mean)}",
         f"95 % interval {_interval(difference)}",
@@ -195,7 +196,7 @@ def _won(verdict: Verdict, difference: PairedDifference, run: str, other: str) -
     """
     count, ties = difference.count, difference.ties
     if ties == count:
-        return f"identical on {_every(difference)}"
+        return f"identical on {every_seed(difference)}"
     won = round(difference.wins * count - ties / 2)
     better, most = (other, count - ties - won) if 2 * won < count - ties else (run, won)
     over = difference.over if count > 1 else difference.over[:-1]

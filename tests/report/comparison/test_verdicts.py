@@ -139,6 +139,9 @@ def test_p_values_have_two_digits_unless_these_hide_the_side_of_the_level(value,
 
 def test_equal_seeds_are_called_equal(pair):
     assert sentences(pair(WORSE, WORSE))[0] == ("A (lr=0.1) and B (lr=0.2) are identical by val_rmse on all 6 seeds")
+    assert len(sentences(pair(WORSE, WORSE))) == 1  # there is no interval to explain
+    few = "A (lr=0.1) and B (lr=0.2) are identical by val_rmse on all 3 seeds: fewer than 6 shared seeds cannot tell"
+    assert sentences(pair(WORSE[:3], WORSE[:3])) == [f"{few} whether they always are"]
     said = sentences(pair(WORSE, (*WORSE[:2], *BETTER[2:])))[0]
     assert "B is better on 4 of 6 seeds, identical on 2" in said
 
