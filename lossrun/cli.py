@@ -24,7 +24,8 @@ app = typer.Typer(
     cls=Group,
     help="Find out which loss, optimizer or learning rate is better: train from YAML, resume exactly, compare fairly.",
     epilog=f"`{command('COMMAND', '--help')}` lists the options of a command. `{command('explain', 'NAME')}` explains "
-    f"a loss, an optimizer or a key of the config. `{command('manual')}` has everything on one page, exit codes too.",
+    f"a loss, an optimizer or a key of the config. `{command('manual')}` shows everything on one page, including exit "
+    "codes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -69,8 +69,8 @@ def compare(
         float | None,
         typer.Option(
             metavar="NUMBER",
-            help="Take the runs as a pilot of 3 seeds or more, and say how many fresh seeds find a difference of this "
-            "size, and what they cost.",
+            help="Use the runs as a pilot, with at least 3 seeds: say how many fresh seeds are needed to find a "
+            "difference of this size, and what they cost.",
             show_default=False,
         ),
     ] = None,
@@ -110,11 +110,12 @@ def compare(
     a winner, and six or more can decide. Runs that differ only in their seeds count as one run.
 
     Different losses are never ranked by their own values. The metrics of the task decide, on test data where there are
-    any. Intervals have a level of 95 %, and p-values are corrected for all comparisons made. Where the runs kept their
+    any. Intervals have a level of 95 %, and p-values are corrected for all comparisons made. If the runs kept their
     predictions of the test data, intervals are for new seeds and new test items.
 
-    For a script, such as a CI job: `lossrun compare baseline candidate --metric accuracy --require not-worse --margin
-    0.005` exits with 0, 7, or 8. How many seeds such a job needs: `lossrun compare baseline candidate --plan 0.005`.
+    In a script, such as a CI job, `lossrun compare baseline candidate --metric accuracy --require not-worse --margin
+    0.005` exits with 0, 7, or 8. `lossrun compare baseline candidate --plan 0.005` says how many seeds such a job
+    needs.
     """
     from lossrun.analysis.comparison.compare import compare as compared
     from lossrun.analysis.comparison.moments import moment_of

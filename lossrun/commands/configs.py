@@ -266,7 +266,7 @@ def new(
         Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write; - for stdout.")
     ] = Path("config.yaml"),
 ) -> None:
-    """Write a commented config to start from, and a JSON Schema with which editors complete and check it."""
+    """Write a commented config to start from, and a JSON Schema that lets editors complete and check it."""
     from lossrun.config import read
     from lossrun.config.starting import starting_text
     from lossrun.report.layout.console import note, stderr

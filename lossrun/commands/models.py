@@ -45,8 +45,8 @@ def evaluate(
 ) -> None:
     """Score the model of RUN again by every loss and metric, for each seed and over all seeds.
 
-    The run itself does not change. Its data are looked for where they were, next to the run, in the folders above it,
-    in the current folder, and in --data-dir.
+    The run itself does not change. lossrun looks for its data where they were, next to the run, in the folders above
+    it, in the current folder, and in --data-dir.
     """
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.layout.rows import save_csv

@@ -41,17 +41,16 @@ def find_lr(
 ) -> None:
     """Suggest a learning rate for CONFIG, from short trainings at many rates. Nothing is written or changed.
 
-    There are three rounds, and every training starts from the same first weights: many rates for a ninth of the steps,
-    then rates near the best one for a third, then rates closer to it for all steps. A shorter training goes through the
-    whole schedule. A rate is judged as a sweep of CONFIG would judge it: by the metric that tunes, where best.metric
-    is best. The suggestion is the middle of the rates that are as good as the best one, up to what the seeds differ by
-    chance, but at most twice and at least half the best one.
+    The search has three rounds: many rates for a ninth of the steps, then rates near the best one for a third, then
+    rates closer to it for all steps. Each training starts from the same initial weights and goes through the whole
+    schedule. Rates are scored as in a sweep of CONFIG: by the metric that tunes, at the epoch where best.metric is
+    best. The suggestion is the middle of the rates that are as good as the best one, up to chance between seeds. It is
+    at most twice and at least half the best rate.
 
-    It costs as much as about 20 of the longest trainings. A small model is tried with 16 seeds in the last round, which
-    train together and take the time of a few: with 2 seeds the best rate is often best by chance. For a run of more
-    than 2000 steps the search costs less and is less certain. Then the suggestion is the smallest of the rates that are
-    as good, because the best rate of a short training is often too large for a long one. With splits or folds, the
-    first one is used.
+    The search costs as much as about 20 of the longest trainings. The last round trains 16 seeds of a small model
+    together, because with 2 seeds the best rate is often best by chance. For a run of more than 2000 steps the search
+    costs less and is less certain. It then suggests the smallest of the good rates, because the best rate of a short
+    training is often too large for a long one. With splits or folds, only the first one is used.
     """
     reading = read_config(config, set_ or [], quiet=quiet)
     if output is not None:

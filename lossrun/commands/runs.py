@@ -93,7 +93,7 @@ def ls(
         makes = command("train", "CONFIG", runs_dir=runs_dir)
         nothing = "no runs match" if where or tag else f"no runs yet; `{makes}` makes one"
         if not (where or tag) and not runs_dir.is_dir():
-            nothing = f"there is no folder {runs_dir.absolute()}; --runs-dir names another"
+            nothing = f"there is no folder {runs_dir.absolute()}; use --runs-dir to name another one"
         if inside is not None:
             print_sweep_line(listed_sweep(inside), stdout())
             print_listing(shown, stdout(), nothing=nothing)

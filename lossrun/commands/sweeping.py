@@ -55,21 +55,25 @@ RayOption = Annotated[
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Train the cells on a Ray cluster: auto, or the address of its head; --runs-dir is best a folder that all "
-        "nodes share.",
+        help="Train the cells on a Ray cluster: auto, or the address of its head. If the nodes share a folder, use "
+        "it as --runs-dir.",
         show_default="this machine",
     ),
 ]
 Cpus = Annotated[
     float | None,
     typer.Option(
-        "--cpus", min=0.01, metavar="N", help="With --ray: CPUs, and so threads, for each task.", show_default="1"
+        "--cpus", min=0.01, metavar="N", help="With --ray: CPUs, and threads, for each task.", show_default="1"
     ),
 ]
 Gpus = Annotated[
     float | None,
     typer.Option(
-        "--gpus", min=0, metavar="N", help="With --ray: GPUs for each task; 0.25 shares one.", show_default="0"
+        "--gpus",
+        min=0,
+        metavar="N",
+        help="With --ray: GPUs for each task; with 0.25, four tasks share one.",
+        show_default="0",
     ),
 ]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")]
@@ -110,7 +114,7 @@ def sweep(
     data that the comparison does not use. Every cell is an ordinary run. `lossrun resume SWEEP` continues a sweep that
     was stopped, and `lossrun compare SWEEP` prints its result again.
 
-    A batch system that stops a job and starts the same command again needs --resume-or-start. The name of the sweep's
+    Use --resume-or-start if a batch system stops the job and starts the same command again. The name of the sweep's
     directory then ends in a digest of the sweep instead of beginning with the time, so that the same command finds it
     again. The same holds for a sweep with --shard.
     """

@@ -45,11 +45,11 @@ def train(
     Ctrl-C or SIGTERM saves the state and stops; SIGUSR1 saves the state and continues. A stopped run continues with
     `lossrun resume`. The epochs go to standard output, everything else to standard error.
 
-    A batch system that stops a job and starts the same command again needs --resume-or-start: it finds the run by the
-    config and the name, and once the run is finished it does nothing.
+    Use --resume-or-start if a batch system stops the job and starts the same command again. It finds the run by its
+    config and name and continues it. If the run is finished, it does nothing.
 
-    `torchrun --nproc-per-node=2 -m lossrun train CONFIG` trains one run in two processes, which share each batch: the
-    same run as in one process, up to rounding.
+    `torchrun --nproc-per-node=2 -m lossrun train CONFIG` trains one run in two processes, which share each batch. The
+    results are the same as in one process, up to rounding.
     """
     reading = read_config(config, with_name_and_tags(set_, name, tag), quiet=quiet)
     if reading.sweep is not None:

@@ -232,7 +232,7 @@ def _rules() -> _Chapter:
             "p",
             prose(f"`{command('check', 'CONFIG')}` and training itself check these rules before anything is trained."),
         ),
-        subjects_table("rule", meanings, outcomes, ("rule", "otherwise", "what has to hold")),
+        subjects_table("rule", meanings, outcomes, ("rule", "severity", "requirement")),
         *(article_section(article(Topic("rule", name, rule, name)), 3) for name, rule in RULES.items()),
     ]
     return _Chapter("rules", "Lint rules", tuple(content), _entries("rule", RULES))
@@ -243,7 +243,7 @@ def _diagnoses() -> _Chapter:
     outcomes = {name: outcome(name) for name in DIAGNOSES}
     content = [
         element("p", "Training looks for these while it runs. The last words of its message name the diagnosis."),
-        subjects_table("diagnosis", meanings, outcomes, ("diagnosis", "then", "what it is")),
+        subjects_table("diagnosis", meanings, outcomes, ("diagnosis", "effect", "meaning")),
         *(article_section(article(Topic("diagnosis", name, found, name)), 3) for name, found in DIAGNOSES.items()),
     ]
     return _Chapter("diagnoses", "Diagnoses", tuple(content), _entries("diagnosis", DIAGNOSES))

@@ -24,14 +24,14 @@ def print_advice(console: Console, kind: str, *, full: bool) -> None:
         return
     subjects = _subjects(kind)
     outcomes = {name: severity(name) if kind == "rule" else outcome(name) for name in subjects}
-    heads = ("rule", "otherwise", "what has to hold") if kind == "rule" else ("diagnosis", "then", "what it is")
+    heads = ("rule", "severity", "requirement") if kind == "rule" else ("diagnosis", "effect", "meaning")
     key = Column(heads[0], tuple(subjects), right=False)
-    then = Column(heads[1], tuple(outcomes.values()), right=False)
-    room = max(console.width - TextTable("", key, (then,)).width - 2, LEAST_ROOM)
+    effects = Column(heads[1], tuple(outcomes.values()), right=False)
+    room = max(console.width - TextTable("", key, (effects,)).width - 2, LEAST_ROOM)
     texts = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in subjects.values())
-    print_table(console, TextTable("", key, (then, Column(heads[2], texts, right=False))))
+    print_table(console, TextTable("", key, (effects, Column(heads[2], texts, right=False))))
     print_line(console, "")
-    print_line(console, f"more about one: {command('explain', next(iter(subjects)))}")
+    print_line(console, f"details: {command('explain', next(iter(subjects)))}")
 
 
 def _subjects(kind: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ def _details(kind: str) -> dict[str, list[tuple[str, str]]]:
     if kind == "rule":
         return {
             name: [
-                ("otherwise", severity(name)),
+                ("severity", severity(name)),
                 ("why", rule.why),
                 ("wrong", rule.example.wrong),
                 ("right", rule.example.right),
@@ -52,7 +52,7 @@ def _details(kind: str) -> dict[str, list[tuple[str, str]]]:
             for name, rule in RULES.items()
         }
     return {
-        name: [("then", outcome(name)), ("value", found.formula), ("why", found.why), ("what to do", found.remedy)]
+        name: [("effect", outcome(name)), ("sign", found.formula), ("why", found.why), ("what to do", found.remedy)]
         for name, found in DIAGNOSES.items()
     }
 
@@ -76,7 +76,7 @@ def advice_records(kind: str) -> list[dict[str, object]]:
 
 
 def severity(name: str) -> str:
-    return "an error" if RULES[name].severity == "error" else "a warning"
+    return "error" if RULES[name].severity == "error" else "warning"
 
 
 def outcome(name: str) -> str:

@@ -116,7 +116,7 @@ def _rule(name: str, rule: Rule) -> Iterator[Fact]:
 
 
 def _diagnosis(diagnosis: Diagnosis) -> Iterator[Fact]:
-    yield fact("value", diagnosis.formula)
+    yield fact("sign", diagnosis.formula)
     yield fact("why", diagnosis.why)
     yield fact("what to do", diagnosis.remedy)
     ends = (
@@ -124,5 +124,5 @@ def _diagnosis(diagnosis: Diagnosis) -> Iterator[Fact]:
         if diagnosis.diverged
         else "training continues"
     )
-    yield fact("then", "nothing is wrong, and training continues" if diagnosis.harmless else ends)
+    yield fact("effect", "nothing is wrong, and training continues" if diagnosis.harmless else ends)
     yield fact("also", ", ".join(diagnosis.also))

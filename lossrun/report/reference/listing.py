@@ -67,7 +67,7 @@ def overview(console: Console, kind: str, task: str | None = None) -> None:
             print_table(console, _table(console, COMPONENTS[inner], None, plural(inner)))
     print_line(console, "")
     first = USUAL_LOSSES[task or "regression"] if kind == "loss" else _fitting(kind, task)[0].name
-    print_line(console, f"more about one: {command('explain', first)}")
+    print_line(console, f"details: {command('explain', first)}")
     if any(component.parameters for component in COMPONENTS[kind]):
         print_line(console, f"parameters of all: {command('list', plural(kind), '--full')}")
 
