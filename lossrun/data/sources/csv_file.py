@@ -55,7 +55,8 @@ def read_csv(
         drop = ", ".join([*map(str, parameters["drop"]), *words])
         raise DataError(
             f"{table.path}: there are words in the column{'s' * (len(words) > 1)} {', '.join(words)}; expected "
-            f"numbers. Leave them out:\n    drop: [{drop}]\nor make each word a separate input:\n    encode: one_hot"
+            f"numbers. Under dataset, leave them out:\n    drop: [{drop}]\nor make each word a separate "
+            "input:\n    encode: one_hot"
         )
     notes += [*input_notes(table, inputs), *missing_words(table, dict.fromkeys([*inputs, *targets, *splits]))]
     keeps: dict[str, np.ndarray] = {}
@@ -168,10 +169,10 @@ def _complete_rows(
         if empty.any():
             row = int(empty.argmax())
             count = int(empty.sum())
-            fix = "missing: drop leaves such rows out"
+            fix = "dataset.missing: drop leaves such rows out"
             if name in inputs:
                 filled = "makes them a separate category" if name in words else "fills them with the training mean"
-                fix += f", missing: mean {filled}"
+                fix += f", dataset.missing: mean {filled}"
             what = f"holds {table.columns[name][row]!r}, a missing value," if table.columns[name][row] else "is empty"
             raise DataError(
                 f"{table.place(row, name)} {what} in this row ({count} row{'s' * (count > 1)} affected); {fix}"

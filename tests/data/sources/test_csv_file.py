@@ -81,7 +81,7 @@ def test_missing_cells_are_refused_with_their_place(read: Callable[..., UnsplitD
     ):
         read("a,y\n1,0.5\nNA,1\n,2\n", target="y")
     with pytest.raises(
-        DataError, match=r"table.csv:3: column a is empty in this row \(1 row affected\); missing: drop"
+        DataError, match=r"table.csv:3: column a is empty in this row \(1 row affected\); dataset.missing: drop"
     ):
         read("a,y\n1,0.5\n,1\n3,2\n", target="y")
 
