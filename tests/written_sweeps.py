@@ -20,9 +20,11 @@ def written_sweep(
     final: Mapping[Pair, Sequence[float]],
     rate: float = 0.1,
     samples: int | None = None,
+    own_data: bool = False,
 ) -> SweepDirectory:
     """Write the runs of every pair and learning rate with their val_rmse, and the final ones with their test_rmse, one
-    value for each seed. `rate`: what every pair is tuned to. `samples`: of the validation data."""
+    value for each seed. `rate`: what every pair is tuned to. `samples`: of the validation data. `own_data`: whether
+    each run has other data."""
     plan: list[PlannedCell] = []
     scores: dict[str, Sequence[float]] = {}
 
@@ -42,19 +44,25 @@ def written_sweep(
     metric = "val_rmse" if tuned else None
     sweep = create(folder, "written", {**CONFIG, "sweep": {}}, plan, {"metric": metric, "seeds": [0, 1]})
     for cell in plan:
-        _write_run(sweep, cell, scores[cell.directory], samples)
+        data = cell.directory if own_data else ""
+        _write_run(sweep, cell, scores[cell.directory], samples, data)
     return sweep
 
 
-def _write_run(sweep: SweepDirectory, cell: PlannedCell, values: Sequence[float], samples: int | None) -> None:
+def _write_run(
+    sweep: SweepDirectory, cell: PlannedCell, values: Sequence[float], samples: int | None, data: str
+) -> None:
     seeds = cell.config["seeds"]
     by_seed = dict(zip(seeds, values, strict=True))
+    environment: dict[str, Any] = {"data": dict.fromkeys(("train", "validation", "test"), data)} if data else {}
+    if samples:
+        environment["samples"] = {"train": 100, "validation": samples, "test": 1000}
     run = write_run(
         sweep.path,
         cell.directory,
         rows=lambda _, seed: {"train_loss": 1.0, "val_loss": 1.0, "val_rmse": by_seed[seed]},
         config=cell.config,
-        environment={"samples": {"train": 100, "validation": samples, "test": 1000}} if samples else {},
+        environment=environment,
         finish=False,
     )
     tests = {"test_loss": 1.0, "test_mae": 1.0}

@@ -151,23 +151,24 @@ def compare(
         for text in warnings_about(SweepDirectory(sweep)):
             warning(stderr(), text)
         plain = format_ is Format.table and at == "best" and not (any(given.values()) or metric or by)
-        if len(result.labels) < 2 and (html is not None or not plain):
+        several = [one for one in result.boards if len(one.labels) > 1]
+        # Across datasets, a run on each of them may be enough.
+        if not (several or (by and result.boards[1:])) and (html is not None or not plain):
             raise UsageError(_nothing_to_compare(sweep, result))
         if plain:
-            _show_sweep(result, html, everything=everything)
+            _show_sweep(sweep, result, html, everything=everything)
             return
         if len(result.boards) > 1 and by is None:
             if format_ not in (Format.json, Format.csv) or any((require, plan, html, label)):
                 raise UsageError(
                     f"{sweep.name} has final runs on {len(result.boards)} datasets, which are never compared with each "
                     f"other; --format json and csv list them all, or name runs with the same data, such as "
-                    f"`{command('compare', *(run_word(run.path) for run in result.boards[0].runs))}`"
+                    f"`{command('compare', *(run_word(run.path) for run in several[0].runs))}`"
                 )
             from lossrun.report.comparison.formats import written_by_dataset
 
-            boards = [board for board in result.boards if len(board.labels) > 1]
             parts = {
-                one.about: one.with_tuning(as_asked(one.runs, label=one.labels, untuned=one.untuned)) for one in boards
+                one.about: one.with_tuning(as_asked(one.runs, label=one.labels, untuned=one.untuned)) for one in several
             }
             write_data(written_by_dataset(parts, format_.value, per_seed=per_seed))
             return
@@ -206,10 +207,19 @@ def _tuning(result: "SweepResult", comparison: "ComparedRuns") -> "Blocks":
 
 
 def _nothing_to_compare(sweep: Path, result: "SweepResult") -> str:
-    if result.labels:
-        return f"{sweep.name} has a single final run; `{run_command('show', result.final[0].path)}` shows it"
-    further = f"; `{run_command('resume', sweep)}` continues it" if result.unfinished else ""
-    return f"{sweep.name} has no final run that has ended{further}"
+    """Say why no runs of a sweep can be compared, and what to do."""
+    shown, text = f"`{run_command('compare', sweep)}` shows", f"{sweep.name} has nothing to compare: "
+    if len(result.boards) > 1:
+        text += f"each of its {len(result.final)} final runs has data of its own; {shown} their scores"
+    elif result.final:
+        one = f"`{run_command('show', result.final[0].path)}` shows it"
+        text += f"only one final run has ended; {one}, and {shown} how it was tuned"
+    elif result.unfinished:
+        text += f"no final run has ended; {shown} the runs so far"
+    else:
+        text += f"no run ended with a score that can be compared; {shown} why and what to try"
+    further = f". `{run_command('resume', sweep)}` continues a sweep that was stopped"
+    return text + further * bool(result.unfinished)
 
 
 def _across_datasets(
@@ -238,12 +248,14 @@ def _across_datasets(
         write_data(written(found, format_.value))
 
 
-def _show_sweep(result: "SweepResult", html: Path | None, *, everything: bool) -> None:
+def _show_sweep(sweep: Path, result: "SweepResult", html: Path | None, *, everything: bool) -> None:
     """Print what a sweep has found, and write its page: a part for each dataset."""
     from lossrun.report.layout.console import note, stderr, stdout
     from lossrun.report.sweep import print_sweep
 
     print_sweep(stdout(), result, everything=everything)
+    if result.unfinished:
+        note(stderr(), f"to continue a sweep that was stopped:\n  {run_command('resume', sweep)}")
     if html is None:
         return
     from lossrun.analysis.report_data import report_data

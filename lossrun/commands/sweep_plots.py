@@ -20,8 +20,8 @@ def plot_sweep(path: Path, output: Path | None) -> None:
     curves = {about: found for about, tuning in parts.items() if (found := sensitivity(tuning))}
     if not curves:
         raise UsageError(
-            f"{path.name} has no curve to plot: that needs one tuned key with at least three numbers, and a run that "
-            f"ended; `{run_command('compare', path)}` shows what it has found"
+            f"{path.name} has no curve to plot: that needs one tuned key with at least three numbers, each trained for "
+            f"as many epochs, and a run that ended; `{run_command('compare', path)}` shows what it has found"
         )
     if output is None:
         from lossrun.report.sweep import print_tuning_plots

@@ -196,9 +196,9 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
     texts = [text for key in _tuned_keys(tuning) if (text := _edge_note(tuning, key))]
     some = any(pair.chosen is not None for pair in tuning.pairs)
     if some and tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
+        about = ", and the verdicts are about these values" if len(tuning.pairs) > 1 else ""
         texts.append(
-            f"{tuning.validation} validation samples chose these values; another tuning may choose others, and the "
-            "verdicts are about these values"
+            f"{tuning.validation} validation samples chose these values; another tuning may choose others{about}"
         )
     if (saved := saved_share(tuning)) >= 0.005:
         share = f"{100 * saved:.0f} %"
