@@ -93,6 +93,14 @@ class RateSearch:
         return working(self.rounds[-1].tries, self.goal)
 
     @property
+    def elsewhere(self) -> tuple[float, ...]:
+        """Rates that are as good as the working ones, but with a worse one in between."""
+        tries = self.rounds[-1].tries
+        low, high = self.working or (0.0, math.inf)
+        pairs = zip(tries, as_good(tries, self.goal), strict=True)
+        return tuple(one.rate for one, good in pairs if good and not low <= one.rate <= high)
+
+    @property
     def noise(self) -> float:
         """By how much two scores of the longest trainings differ by chance, near the best one."""
         return noise(self.rounds[-1].tries, self.goal)
@@ -217,11 +225,17 @@ def working(tries: Sequence[RateTry], goal: Goal) -> tuple[float, float] | None:
     best = _best(tries, goal)
     if best is None:
         return None
-    assert best.score is not None
-    least = sign(goal) * best.score - max(noise(tries, goal), SAME * abs(best.score))
-    works = [one.score is not None and sign(goal) * one.score >= least for one in tries]
-    low, high = row_around(tries.index(best), works)
+    low, high = row_around(tries.index(best), as_good(tries, goal))
     return tries[low].rate, tries[high].rate
+
+
+def as_good(tries: Sequence[RateTry], goal: Goal) -> list[bool]:
+    """Return whether each rate is as good as the best one, up to the noise."""
+    best = _best(tries, goal)
+    if best is None or best.score is None:
+        return [False] * len(tries)
+    least = sign(goal) * best.score - max(noise(tries, goal), SAME * abs(best.score))
+    return [one.score is not None and sign(goal) * one.score >= least for one in tries]
 
 
 def noise(tries: Sequence[RateTry], goal: Goal) -> float:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,6 +15,8 @@ from lossrun.report.layout.console import note
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.text_table import print_line
 from lossrun.report.plots.sensitivity_plot import print_curves
+
+WIDE: Final = 10.0  # the ratio of two rates that are equally good, from which on the choice hardly matters
 
 
 @contextmanager
@@ -51,16 +54,20 @@ def reasons(found: RateSearch) -> list[str]:
     length = f"{steps}, the whole run" if found.is_whole else f"{last.steps:,} of {found.run_steps:,} steps"
     why = f"after {length}, {best.rate:.3g} has the best {found.metric}, {format_number(best.score)}"
     low, high = working
+    chance = f", up to the {found.noise:.2g} by which seeds differ by chance" if found.noise else ""
     if low < high:
         place, at = ("the middle", math.sqrt(low * high)) if found.is_whole else ("the smallest", low)
         where = "is" if found.suggestion == readable(at, 2) else "lies towards"
-        chance = f" by more than the seeds differ by chance, {found.noise:.2g}" if found.noise else ""
-        near = f"from {reach(low, high, 3)} none is worse{chance}, and {found.suggestion:g} {where} {place}"
-        texts = [f"{why}; {near}"]
-    elif found.noise:
-        texts = [f"{why}; the rates next to it are worse by more than the seeds differ by chance, {found.noise:.2g}"]
+        flat = ", and any of them will do" if high / low >= WIDE else ""
+        good = f"rates from {reach(low, high, 3)} are as good{chance}"
+        texts = [f"{why}; {good}; {found.suggestion:g} {where} {place}{flat}"]
     else:
-        texts = [f"{why}; the rates next to it are worse"]
+        texts = [f"{why}; the rates next to it are worse{chance.replace('up to', 'by more than')}"]
+    if found.elsewhere:
+        rates = " and ".join(f"{rate:.3g}" for rate in found.elsewhere)
+        texts.append(
+            f"{rates} {'is' if len(found.elsewhere) == 1 else 'are'} as good, too, although a rate in between is worse"
+        )
     if has_no_effect(found):
         texts.append(
             f"all rates of the first round have the same {found.metric}: it cannot tell them apart, or the optimizer "

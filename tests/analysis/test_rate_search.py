@@ -185,6 +185,22 @@ def test_the_reason_says_what_limits_the_answer_and_what_it_cost() -> None:
     assert "the whole run" in "\n".join(reasons(found))
 
 
+@pytest.mark.parametrize(
+    ("errors", "said", "unsaid"),
+    [
+        ([2, 1, 2, 2, 2, 2], "the rates next to it are worse", "as good"),
+        ([2, 1, 1, 2, 2, 2], "rates from 1.78 to 3.16 are as good; 2.4 is the middle", "any of them"),
+        ([1, 1, 1, 1, 1, 2], "rates from 1 to 10 are as good; 3.2 is the middle, and any of them will do", "too"),
+        ([1, 1, 2, 1, 2, 1], "5.62 and 17.8 are as good, too, although a rate in between is worse", "any of them"),
+    ],
+)
+def test_the_reason_says_which_rates_are_as_good(errors: list[float], said: str, unsaid: str) -> None:
+    tries = tuple(tries_of(errors, [[0.0, 0.0]] * len(errors)))
+    text = "\n".join(reasons(RateSearch("val_loss", "min", 10, (SearchRound(10, tries, (6, 7)),))))
+    assert said in text
+    assert unsaid not in text
+
+
 def test_what_did_worse_than_hardly_training_has_no_point() -> None:
     rounds = (SearchRound(10, (RateTry(1e-5, 2.0), RateTry(1e-3, 1.0), RateTry(0.1, 1e9), RateTry(1.0, None)), (7,)),)
     (line,) = search_curves(RateSearch("val_loss", "min", 10, rounds)).lines
