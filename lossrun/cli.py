@@ -16,7 +16,7 @@ from lossrun.commands.with_config import WithConfig
 from lossrun.commands.words import Group
 from lossrun.errors import READER_GONE, LossrunError, OutOfMemoryError, RunError, StoppedError, ran_out_of_memory
 from lossrun.interrupts import EndedError
-from lossrun.output import escape_unencodable
+from lossrun.output import escape_unencodable, write_data
 from lossrun.shell import command, is_a_width
 from lossrun.version import __version__
 
@@ -108,7 +108,7 @@ def _run() -> None:
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
-        typer.echo(__version__)
+        write_data(f"{__version__}\n")
         raise typer.Exit
     Path.cwd()  # raises if that folder is gone: there MKL ends the process, with words about a file of torch
 

@@ -76,7 +76,7 @@ def _remove(found: "Removables", *, yes: bool) -> None:
     if not yes:
         if not sys.stdin or not sys.stdin.isatty():
             raise UsageError("nothing was removed: there is no terminal to ask on; --yes removes without asking")
-        typer.echo("Remove this for good? [y/N] ", nl=False, err=True)
+        console.print("Remove this for good? \\[y/N] ", end="")
         try:
             agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
         except KeyboardInterrupt:
