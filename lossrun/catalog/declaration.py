@@ -89,7 +89,7 @@ class Loss(Component):
     targets_at_most: float | None = None
     least_targets: int = 1
     divides_by_target: bool = False
-    values: str = "from 0, without bound"
+    values: str = "0 or more"
     resists: tuple[Literal["outliers", "labels"], ...] = ()
     usual_for: tuple[Task, ...] = ()
     proper: bool = False

@@ -80,7 +80,7 @@ def drawn(declared, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
 def test_values_lie_within_the_range_that_is_told(declared):
     values = torch.cat([loss(declared.name)(*drawn(declared, scale)) for scale in (0.1, 1.0, 8.0)])
     said = declared.values
-    bounds = {"0 to 1": (0, 1), "0 to 1 / q": (0, 1 / 0.7), "from 0, without bound": (0, None)}
+    bounds = {"0 to 1": (0, 1), "0 to 1 / q": (0, 1 / 0.7), "0 or more": (0, None)}
     if said in bounds:
         low, high = bounds[said]
     elif declared.name == "cosine_similarity":
