@@ -54,7 +54,7 @@ def test_one_command_tunes_trains_and_compares(lossrun: Run, tmp_path: Path) -> 
     assert all(row["label"] in result.out for row in rows)
     assert len({row["label"] for row in rows}) == 2
     for options in (["--metric", "mae"], ["--format", "md"], ["--at", "last"]):
-        assert "(tuned: learning_rate 0." in lossrun("compare", name, *options).out
+        assert "as tuned by this sweep (learning_rate 0." in lossrun("compare", name, *options).out
     for format_ in ("md", "latex"):
         assert "each pair was tuned over 2 values of learning" in lossrun("compare", name, "--format", format_).out
     again = lossrun("resume", directory.name)

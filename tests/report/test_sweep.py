@@ -86,7 +86,9 @@ def test_a_verdict_is_about_the_runs_as_they_were_tuned(tmp_path: Path) -> None:
     tuned = {((loss,), rate): [score] for loss, score in (("mse", 1.0), ("mae", 2.0)) for rate in RATES}
     final = {("mse",): [1 + seed / 100 for seed in range(6)], ("mae",): [2 + seed / 101 for seed in range(6)]}
     text = "\n".join(shown(result_of(written_sweep(tmp_path, tuned, final)), width=1000))
-    assert ("A (tuned: learning_rate 0.1) is better than B (tuned: learning_rate 0.1) by test_rmse") in text
+    assert (
+        "A as tuned by this sweep (learning_rate 0.1) is better than B as tuned by it (learning_rate 0.1) by test_rmse"
+    ) in text
 
 
 def test_the_method_says_where_pairs_tried_different_numbers_of_values(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _CLAIMS: Final = {
     "no clear difference": "no clear difference between {other} and {run} by {metric}",
     "identical": "{other} and {run} are identical by {metric} on {every}",
 }
+_TUNED: Final = "as tuned by this sweep"
 
 _COUNTED: Final = {
     "better": "{runs} {verb} better",
@@ -111,13 +112,15 @@ def _sentence(comparison: ComparedRuns, verdict: Verdict) -> str:
 def claim(comparison: ComparedRuns, verdict: Verdict) -> str:
     """Write the verdict itself: `B (lr=0.1) is better than A by test_rmse`."""
     difference = verdict.difference
-    return _CLAIMS[_word(verdict)].format(
+    written = _CLAIMS[_word(verdict)].format(
         run=called(comparison.runs[verdict.run]),
         other=called(comparison.runs[verdict.reference]),
         metric=verdict.metric,
         margin=None if comparison.margin is None else format_number(comparison.margin),
         every=every_seed(difference) if difference else "",
     )
+    first, tuned, second = written.partition(_TUNED)
+    return first + tuned + second.replace(_TUNED, "as tuned by it")
 
 
 def _word(verdict: Verdict) -> str:
@@ -236,11 +239,11 @@ def _or_dash(difference: PairedDifference | None, shown: Callable[[PairedDiffere
 def called(run: ComparedRun) -> str:
     """Name a run: `B (loss=mae)`; the letter alone if the label only repeats the directory's name.
 
-    A sweep's verdict is about the run with the values chosen for it: `B (tuned: learning_rate 0.1)`.
+    A sweep's verdict is about the run with the values chosen for it: `B as tuned by this sweep (learning_rate 0.1)`.
     If it was tuned for each seed separately, the verdict is about the pair: `B (tuning included)`.
     """
     if run.retuned:
         return f"{run.letter} (tuning included)"
     if run.tuned:
-        return f"{run.letter} (tuned: {run.tuned})"
+        return f"{run.letter} {_TUNED} ({run.tuned})"
     return run.letter if run.called_by_name else f"{run.letter} ({run.label})"
