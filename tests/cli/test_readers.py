@@ -157,7 +157,7 @@ def test_every_command_reads_the_runs_of_older_versions(golden: str, tmp_path: P
     shutil.copytree(RECORDS / golden, place)
     shutil.copytree(RECORDS / golden, tmp_path / "runs" / "second")
     out.mkdir()
-    inputs = 3 if golden.startswith("format") else 2
+    inputs = {"before_digests": 2, "own_source": 1}.get(golden, 3)
     (tmp_path / "new.csv").write_text(",".join(["0.5"] * inputs) + "\n")
     before = state(tmp_path / "runs")
     wrong = []
@@ -167,6 +167,35 @@ def test_every_command_reads_the_runs_of_older_versions(golden: str, tmp_path: P
         wrong += [f"{command}: exit {said.code}: {said.err[-300:]}"] if said.code and not differs else []
     assert not wrong, "\n".join(wrong)
     assert state(tmp_path / "runs") == before
+
+
+# What each command says of a sweep that 0.2.0 finished, and of a folder that it exported, with its exit code.
+OF_OLD = {
+    "ls": (0, "6/6"),
+    "ls old": (0, "finished, all 6 cells have ended"),
+    "compare old": (0, "loss=mse learning_rate=0.1"),
+    "compare old --format json": (0, '"name": "final-0002-mae-0.1"'),
+    "resume old": (0, "final runs 2/2: loss=mae learning_rate=0.1: finished"),
+    "show old": (2, "is a sweep"),
+    "verify old": (2, "is a sweep"),
+    "evaluate old": (2, "is a sweep"),
+    "predict old --input new.csv": (2, "is a sweep"),
+    "export old -o x": (2, "is a sweep"),
+    "show exported": (4, "no run exported"),
+    "resume exported": (4, "no run or sweep exported"),
+}
+
+
+def test_every_command_answers_about_an_old_sweep_and_an_old_export(tmp_path: Path) -> None:
+    for name, kept in (("old", "finished_sweep"), ("exported", "exported")):
+        shutil.copytree(RECORDS / kept, tmp_path / "runs" / name)
+    (tmp_path / "new.csv").write_text("1,2\n")
+    before = state(tmp_path / "runs" / "exported")
+    found = {command: run(command.split(), tmp_path) for command in OF_OLD}
+    wrong = {command: said for command, said in found.items() if said.code != OF_OLD[command][0]}
+    wrong |= {command: said for command, said in found.items() if OF_OLD[command][1] not in said.words}
+    assert not wrong, wrong
+    assert state(tmp_path / "runs" / "exported") == before
 
 
 @pytest.fixture

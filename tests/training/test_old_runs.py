@@ -7,14 +7,18 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file
 
 from lossrun.errors import CheckpointError, RunError
+from lossrun.inference.exporting import export
 from lossrun.inference.scoring import score
 from lossrun.inference.verifying import verified
 from lossrun.records import checkpoint_headers, checkpoints, ledger, recorded
 from lossrun.records.recorded import UNVERIFIED
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.starting.resumable import resuming
+from lossrun.version import __version__
+from tests.crash.sealed import in_preparation
 from tests.training.conftest import Laboratory
 
 GOLDEN = Path(__file__).parent.parent / "records" / "before_digests"
@@ -88,7 +92,13 @@ def test_best_weights_of_epochs_given_up_are_not_taken_up(old: RunDirectory, lab
 
 # Runs of 0.2.0 with torch 2.13, by checkpoints of format 2 (commit a59c560) and 3: 3 epochs of 3 steps, 2 seeds, with
 # dropout, batch norm, a plateau schedule and early stopping. Newer versions read and resume them forever.
-FORMAT_2, FORMAT_3 = (Path(__file__).parent.parent / "records" / f"format_{number}" for number in (2, 3))
+RECORDS = Path(__file__).parent.parent / "records"
+FORMAT_2, FORMAT_3 = (RECORDS / f"format_{number}" for number in (2, 3))
+# Of 0.2.0 with torch 2.13, too: a run whose dataset, model, loss and optimizer are the user's own, with their copy; a
+# cell of a finished sweep; and what `export --format safetensors --format csv` wrote of FORMAT_3.
+OWN_SOURCE, EXPORTED = RECORDS / "own_source", RECORDS / "exported"
+CELL = RECORDS / "finished_sweep" / "final-0001-mse-0.1"
+KEPT = [FORMAT_2, FORMAT_3, OWN_SOURCE, CELL]
 
 
 @pytest.fixture
@@ -104,7 +114,7 @@ def test_there_is_a_run_of_every_format() -> None:
     assert [one.metadata["format_version"] for one in newest] == list(checkpoint_headers.READABLE)
 
 
-@pytest.mark.parametrize("path", [FORMAT_2, FORMAT_3], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.name)
 def test_a_run_of_such_a_format_is_read_scored_verified_and_resumed(
     path: Path, tmp_path: Path, laboratory: Laboratory
 ) -> None:
@@ -119,8 +129,10 @@ def test_a_run_of_such_a_format_is_read_scored_verified_and_resumed(
         assert values["rmse"] == pytest.approx(written["test_rmse"], rel=1e-5)
     wrong = [check.problem for check in verified(kept.path).checks if not check.passed]
     assert all("possibly because this differs here" in problem for problem in wrong)  # on another kind of CPU
-    laboratory.resume(kept, "epochs=4")
-    assert [row["epoch"] for row in recorded.load(kept.path).history.rows] == [1, 1, 2, 2, 3, 3, 4, 4]
+    seeds, epochs = len(run.seeds), run.config["epochs"]
+    laboratory.resume(kept, f"epochs={epochs + 1}")
+    again = recorded.load(kept.path).history.rows.column("epoch")
+    assert list(again) == [epoch for epoch in range(1, epochs + 2) for _ in range(seeds)]
 
 
 def test_an_end_that_was_lost_is_told_by_whoever_computes_with_the_run(
@@ -137,7 +149,10 @@ def test_an_end_that_was_lost_is_told_by_whoever_computes_with_the_run(
         assert torn in found.notes
 
 
-def test_a_newer_format_is_refused_politely(kept: RunDirectory, laboratory: Laboratory) -> None:
+@pytest.mark.parametrize("path", [FORMAT_3, OWN_SOURCE, CELL], ids=lambda path: path.name)
+def test_a_newer_format_is_refused_politely(path: Path, tmp_path: Path, laboratory: Laboratory) -> None:
+    shutil.copytree(path, tmp_path / "kept")
+    kept = RunDirectory(tmp_path / "kept")
     for path in checkpoints.candidates(kept.checkpoints):
         content = path.read_bytes()
         length = int.from_bytes(content[:8], "little")
@@ -151,3 +166,17 @@ def test_a_newer_format_is_refused_politely(kept: RunDirectory, laboratory: Labo
         path.with_name(f"{path.name[:14]}{sha256(newer).hexdigest()[:16]}.safetensors").write_bytes(newer)
     with pytest.raises(CheckpointError, match="format version 4, but this lossrun reads 1, 2, 3; update lossrun"):
         laboratory.resume(kept, "epochs=4")
+    in_preparation(("forms", 0, "form", "format"), "99")(kept.path)
+    with pytest.raises(RunError, match=r"preparation\.json.*update lossrun"):
+        export(kept.path, tmp_path / "exported", checkpoint="last")
+
+
+def test_an_export_holds_what_that_of_an_older_version_does(tmp_path: Path) -> None:
+    export(FORMAT_3, tmp_path / "exported", ["safetensors", "csv"])
+    old, new = (load_file(folder / "model.safetensors") for folder in (EXPORTED, tmp_path / "exported"))
+    assert old.keys() == new.keys()
+    assert all(old[name].tobytes() == new[name].tobytes() for name in old)
+    facts = [json.loads((folder / "model.json").read_text()) for folder in (EXPORTED, tmp_path / "exported")]
+    assert facts[1] == facts[1] | facts[0] | {"lossrun": __version__}
+    rows = [(folder / "history.csv").read_text().splitlines() for folder in (EXPORTED, tmp_path / "exported")]
+    assert rows[0] == rows[1]

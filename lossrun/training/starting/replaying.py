@@ -35,9 +35,10 @@ from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.start import session_of
 from lossrun.training.state import capture, restore
 
-# Keys that may differ between two trainings of the same steps: wall times, and the paths of the run and its history.
+# Keys that may differ between two trainings of the same steps: wall times, the paths of the run and its history, and
+# which checkpoints were saved on the way, which a stack decides by the clock.
 _NOT_COMPARED: Final = frozenset(
-    {"seconds", "epoch_seconds", "history_length", "history", "run", "config", "format_version", "tensors"}
+    {"seconds", "epoch_seconds", "history_length", "history", "run", "config", "format_version", "tensors", "good_step"}
 )
 _NAMED: Final = 3  # differences in a message
 
