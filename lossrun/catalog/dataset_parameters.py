@@ -26,9 +26,9 @@ SPLIT_SEED: Final = Parameter(
     "split_seed",
     int | Literal["seed"],
     0,
-    "which random split; seed: each seed of the run draws its own split. The intervals of compare then also cover the "
-    "choice of the split and are wider, because training parts overlap; with a few dominant outliers they are still "
-    "too narrow",
+    "which random split; seed: each seed of the run draws its own split. The intervals of compare then also cover "
+    "the choice of the split. They are wider, because training parts overlap, and still too narrow if a few "
+    "outliers dominate",
     at_least=0,
 )
 STANDARDIZE: Final = KeyGroup(

@@ -13,7 +13,7 @@ _IN_EPOCHS: Final = "lengths are in epochs here, not in steps, and may be fracti
 _A_SHARE: Final = "a rate is written as its share of learning_rate: "
 _NO_RESULT: Final = "it changes how steps are computed, not their results; remove it"
 _NO_AVERAGE: Final = (
-    "no average of the weights is kept; a schedule that ends near 0, such as cosine, also calms the last steps"
+    "no average of the weights is kept; a schedule that ends near 0, such as cosine, has a similar effect"
 )
 _ONE_MOMENTUM: Final = "a schedule moves the learning rate only; the optimizer's momentum stays the same"
 _NO_FUNCTION: Final = "a config cannot hold a function; mode has triangular2 and exp_range"
@@ -168,11 +168,12 @@ ANSWERS: Final[dict[str, str]] = {
     "early_stopping.restore_best_weights": "the weights of the best epoch are always kept, and scored next to the last",
     **dict.fromkeys(
         ("model.kernel_regularizer", "model.regularizer", "model.l2", "loss.l2"),
-        "the loss has no penalty on weights; in sgd, optimizer.weight_decay of twice Keras' factor is the same",
+        "the loss has no penalty on weights; with sgd, an optimizer.weight_decay of twice Keras' factor has the same "
+        "effect",
     ),
-    "model.output_bias": "the first biases are those of model.init",
-    "optimizer.decay": "in old Keras it lets the learning rate fall: use the schedule inverse_time, with a decay of "
-    "this times the steps of an epoch; in TensorFlow 1's RMSProp it is alpha",
+    "model.output_bias": "model.init sets the initial biases",
+    "optimizer.decay": "for the decay of old Keras, use the schedule inverse_time, with this value times the steps "
+    "of an epoch as its decay; for that of TensorFlow 1's RMSProp, use alpha",
     **dict.fromkeys(
         (f"optimizer.{name}" for name in ("foreach", "fused", "capturable", "differentiable", "jit_compile")),
         _NO_RESULT,
@@ -186,7 +187,7 @@ ANSWERS: Final[dict[str, str]] = {
         "each batch is a step; set a larger batch_size instead",
     ),
     **dict.fromkeys(("amp", "use_amp", "mixed_precision", "fp16", "bf16"), "for mixed precision set precision: bf16"),
-    "dataset.stratify": "classes are always divided in proportion, except by a split that the data give; remove it",
+    "dataset.stratify": "classes are always divided in proportion, unless the data define the split; remove it",
     **dict.fromkeys(
         ("dataset.oversample", "dataset.undersample", "dataset.smote", "dataset.balance", "dataset.sampler"),
         "no sample is repeated or left out; loss.class_weights: balanced makes rare classes count as much",
@@ -202,12 +203,12 @@ ANSWERS: Final[dict[str, str]] = {
     ),
     "loss.quantiles": "a run learns one quantile; a sweep trains several: sweep: {loss.quantile: [0.1, 0.5, 0.9]}",
     "optimizer.loss_scale_factor": "no gradient is computed in float16, so the loss needs no scaling; remove it",
-    "optimizer.relative_step": "the learning rate is always limited so, to 1 / sqrt(step), as in PyTorch; remove it",
+    "optimizer.relative_step": "as in PyTorch, the learning rate is always limited to 1 / sqrt(step); remove it",
     **dict.fromkeys(
         ("optimizer.exclude_layers", "optimizer.exclude_embeddings"),
         "muon updates the matrices of hidden layers, and adamw everything else",
     ),
-    "optimizer.rms_rate": "adjust_lr_fn: match_rms_adamw has 0.2, as Keras by default",
+    "optimizer.rms_rate": "use adjust_lr_fn: match_rms_adamw, whose factor is 0.2, the default of Keras",
     "schedule.values": f"{_A_SHARE}learning_rate is the first value, and fractions are the others divided by it; "
     "boundaries are in epochs",
     "schedule.base_lr": f"{_A_SHARE}learning_rate is the highest, and base_fraction is base_lr divided by it",

@@ -40,9 +40,9 @@ KEYS: Final[tuple[Key, ...]] = (
         "splits",
         int | list[int] | None,
         None,
-        "how many random splits of the data to draw, each with its own seeds (then seeds is the total, a multiple of "
-        "this); the intervals of compare then hold for new splits too. The first seed of each split draws it; a list "
-        "gives the seeds that draw them",
+        "how many random splits of the data to draw, each with its own seeds; seeds is then the total, a multiple of "
+        "splits. The intervals of compare then also hold for new splits. Each split is drawn with its first seed; a "
+        "list gives these seeds",
         at_least=0,
         form="an integer of at least 2, a list of seeds that draw the splits, or null",
         example=10,
@@ -51,8 +51,8 @@ KEYS: Final[tuple[Key, ...]] = (
         "folds",
         int | list[str] | None,
         None,
-        "how many folds to divide the data into; each is the test data of one split, with its own seeds (then seeds is "
-        "the total, a multiple of this). A list uses some of them: [1/5, 4/5]",
+        "how many folds to divide the data into. Each fold is the test data of one split, with its own seeds; seeds "
+        "is then the total, a multiple of folds. A list uses only some folds: [1/5, 4/5]",
         at_least=2,
         pattern=r"[1-9][0-9]*/[1-9][0-9]*",
         form="an integer of at least 2, a list of folds such as 1/5, or null",

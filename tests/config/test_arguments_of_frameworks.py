@@ -57,7 +57,7 @@ def test_every_argument_of_a_known_class_is_a_parameter_or_answered() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("optimizer: {name: tf.RMSPropOptimizer, decay: 0.9}", "in TensorFlow 1's RMSProp it is alpha"),
+        ("optimizer: {name: tf.RMSPropOptimizer, decay: 0.9}", "for that of TensorFlow 1's RMSProp, use alpha"),
         ("optimizer: {name: keras.SGD, decay: 1e-6}", "use the schedule inverse_time"),
         ("optimizer: {name: muon, adam_beta_1: 0.9}", "did you mean optimizer.adamw_betas?"),
         ("schedule: {name: reduce_on_plateau, monitor: val_mae}", "did you mean schedule.metric?"),

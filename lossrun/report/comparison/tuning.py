@@ -196,13 +196,13 @@ def tuning_notes(tuning: TuningResult) -> list[str]:
     texts = [text for key in _tuned_keys(tuning) if (text := _edge_note(tuning, key))]
     some = any(pair.chosen is not None for pair in tuning.pairs)
     if some and tuning.validation is not None and tuning.validation < FEW_SAMPLES and tuning.repeats == 1:
-        about = ", and the verdicts are about these values" if len(tuning.pairs) > 1 else ""
+        about = ", and the verdicts are about these values only" if len(tuning.pairs) > 1 else ""
         texts.append(
-            f"{tuning.validation} validation samples chose these values; another tuning may choose others{about}"
+            f"these values were chosen on {tuning.validation} validation samples; another tuning may differ{about}"
         )
     if (saved := saved_share(tuning)) >= 0.005:
         share = f"{100 * saved:.0f} %"
-        texts.append(f"values that diverged, died or were stopped early saved {share} of the epochs of tuning")
+        texts.append(f"tuning took {share} fewer epochs, because some values diverged, died or were stopped early")
     named = zip(tuning.names, tuning.pairs, strict=True)
     lost = [name for name, pair in named if pair.chosen is None and all(one.ended for one in pair.trials)]
     if len(lost) == len(tuning.pairs):

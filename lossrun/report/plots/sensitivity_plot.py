@@ -30,7 +30,7 @@ def print_sensitivity(console: Console, tuning: TuningResult, *, names: Sequence
     found = sensitivity(tuning)
     if found is None:
         return
-    title = f"{found.metric} in tuning: {better(found.goal)} is better; a value without a score is a gap"
+    title = f"{found.metric} in tuning: {better(found.goal)} is better; gaps are values without a score"
     print_line(console, "")
     print_curves(console, found, title, names=names)
 
