@@ -70,7 +70,8 @@ def read_csv(
         categories = _categories(table, name, keeps["train"]) if name in words else None
         columns.append(InputColumn(name, categories))
         if categories is not None:
-            done.append(f"column {name} one-hot encoded as {len(categories)} inputs")
+            empty = ", one of them for empty cells" if "" in categories else ""
+            done.append(f"column {name} one-hot encoded as {len(categories)} inputs{empty}")
             notes += written_alike(categories, f"words in column {name}")
     layout = Layout(
         tuple(columns),

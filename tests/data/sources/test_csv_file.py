@@ -101,6 +101,7 @@ def test_a_mean_fills_numbers_but_never_targets_or_words(read: Callable[..., Uns
     assert np.array_equal(source.train.inputs, [[1], [np.nan]], equal_nan=True)
     assert source.notes == ("1 row with an empty target dropped",)
     words = read("a,y\nred,0.5\n,1\nblue,2\n", target="y", missing="mean", encode="one_hot")
+    assert words.done == ("column a one-hot encoded as 3 inputs, one of them for empty cells",)
     assert words.columns == ("a=(empty)", "a=blue", "a=red")
     assert words.train.inputs.tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
 
