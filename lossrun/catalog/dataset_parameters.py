@@ -52,8 +52,8 @@ CORRUPT: Final = KeyGroup(
     None,
     "damage to the training targets only",
 )
-SEED: Final = Parameter("seed", int, 0, "which random sample", at_least=0)
-SAMPLES: Final = Parameter("samples", int, 1000, "number of samples, all parts together", at_least=2)
+SEED: Final = Parameter("seed", int, 0, "seed of the random samples", at_least=0)
+SAMPLES: Final = Parameter("samples", int, 1000, "number of samples in all parts together", at_least=2)
 TASK: Final = Parameter(
     "task",
     Literal["regression", "binary", "multiclass", "multilabel"] | None,

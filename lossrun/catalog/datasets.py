@@ -129,12 +129,17 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
                 "classes",
                 int | None,
                 None,
-                "how many (multilabel: labels); left out: 3 for blobs, spirals and multilabel, otherwise 2",
+                "number of classes (multilabel: of labels); left out: 3 for blobs, spirals and multilabel, otherwise 2",
                 at_least=2,
             ),
             Parameter("features", int | None, None, "inputs per sample, for blobs (2) and multilabel (10)", at_least=1),
             Parameter("noise", float, 0.1, "standard deviation around the shape", at_least=0),
-            Parameter("task", Literal["binary", "multiclass"] | None, None, "two classes as one output or as two"),
+            Parameter(
+                "task",
+                Literal["binary", "multiclass"] | None,
+                None,
+                "for two classes; binary: one output, multiclass: two",
+            ),
             SEED,
             *SPLITS,
         ),
@@ -150,15 +155,15 @@ DATASETS: Final[tuple[DatasetDeclaration, ...]] = (
             Parameter("drop", list[str | int], [], "columns to leave out"),
             Parameter("weight", _COLUMN | None, None, "a column with the weight of each row; left out: equal weights"),
             TASK,
-            Parameter("delimiter", str, ",", "the sign between cells; '\\t' for a tab"),
+            Parameter("delimiter", str, ",", "the character between cells; '\\t' for a tab"),
             Parameter("header", bool, True, "whether the first line names the columns; otherwise they are x1, x2, ..."),
             Parameter("decimal", Literal[".", ","], ".", "the decimal sign; with ',' 1.234,5 is a number too"),
             Parameter(
                 "thousands",
                 Literal[",", ".", " ", "'", "_"] | None,
                 None,
-                "the sign between thousands, as the comma in 1,234.5; left out: no sign, or with decimal ',' a point, "
-                "a space or an apostrophe",
+                "the character between thousands, such as the comma in 1,234.5; left out: none, or with decimal ',' "
+                "a point, a space or an apostrophe",
                 spellings={"space": " ", "\u00a0": " ", "\u202f": " ", "’": "'"},
             ),
             Parameter(

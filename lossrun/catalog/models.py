@@ -47,7 +47,7 @@ OUTPUT: Final = Parameter(
         for name in _WHY_NOT
     },
 )
-INIT: Final = Nested("init", "initializer", "torch", "first values of the weights and biases")
+INIT: Final = Nested("init", "initializer", "torch", "initial values of the weights and biases")
 DROPOUT: Final = Parameter(
     "dropout", float, 0.0, "share of hidden units switched off at each training step", at_least=0, below=1
 )
@@ -202,8 +202,8 @@ MODELS: Final[tuple[Model, ...]] = (
     Model(
         name="cnn",
         meaning="convolutions and pools, then dense layers and a dense output",
-        when="Images. A convolution has the same weights at every place, so it finds a shape wherever it is, with far "
-        "fewer parameters than a dense layer.",
+        when="Images. A convolution uses the same weights at every place, so it finds a shape wherever it is, and "
+        "needs far fewer parameters than a dense layer.",
         source="lenet5: LeCun, Bottou, Bengio and Haffner 1998, figure 2, without the partial connections; two_conv: "
         "Schneider, Balles and Hennig 2019, DeepOBS, 2c2d",
         parameters=(

@@ -133,8 +133,8 @@ CLASS_LOSSES: Final[tuple[Loss, ...]] = (
         name="kl_divergence",
         meaning="Kullback-Leibler divergence of the outputs' distribution from the targets'",
         formula="sum over K of t (ln t - ln p)",
-        when="Targets that are probability distributions. On hard labels it equals cross_entropy bit for bit from "
-        "logits, so the metrics list it only once.",
+        when="Targets that are probability distributions. On hard labels it equals cross_entropy, so the metrics "
+        "list it only once.",
         source="Kullback and Leibler 1951, On Information and Sufficiency",
         parameters=(INPUTS, *WEIGHTED),
         aliases=(

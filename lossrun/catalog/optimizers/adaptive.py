@@ -212,8 +212,8 @@ ADAPTIVE: Final[tuple[Optimizer, ...]] = (
     ),
     Optimizer(
         name="rprop",
-        meaning="steps by the signs of the gradients alone, for full batches; the learning rate is the first step of "
-        "each weight, and moves nothing later",
+        meaning="steps by the signs of the gradients alone, for full batches; the learning rate is only the first "
+        "step size of each weight",
         formula="w - s sign(g), s = etaplus s where the sign stayed, etaminus s (and no step) where it turned; s = "
         "rate at first",
         when="Small data with batch_size: full, where it is fast and needs hardly any tuning. It does not work with "

@@ -14,8 +14,8 @@ from lossrun.catalog.parameter import Parameter
 BY_MATRIX: Final[tuple[Optimizer, ...]] = (
     Optimizer(
         name="adafactor",
-        meaning="steps in proportion to the size of a matrix, from mean squares of its rows and columns; the learning "
-        "rate is the largest share, 1/sqrt(step) the later one",
+        meaning="steps in proportion to the size of a matrix, scaled by mean squares of its rows and columns; the "
+        "share is at most the learning rate, and later 1/sqrt(step)",
         formula="w - a g / sqrt(v) clipped to size d, v from means of g^2 by row and column, a = max(eps2, size of "
         "w) min(rate, 1/sqrt(step))",
         when="Large matrices, with little memory for the optimizer's state. The learning rate is the largest relative "
@@ -95,7 +95,7 @@ BY_MATRIX: Final[tuple[Optimizer, ...]] = (
                 "adamw_rate_share",
                 float,
                 1.0,
-                "of the learning rate for adamw's part",
+                "share of the learning rate for adamw's part",
                 above=0,
                 aliases=("adam_lr_ratio",),
             ),

@@ -28,8 +28,8 @@ BY_EPOCH: Final[tuple[Schedule, ...]] = (
         moves=False,
         meaning="the same rate throughout",
         formula="rate",
-        when="The first choice to compare losses and optimizers, because nothing else changes. In the last epochs the "
-        "weights jitter as widely as the rate allows.",
+        when="The first choice to compare losses and optimizers, because nothing else changes. In the last epochs "
+        "the weights jitter around the minimum, the more the larger the rate is.",
         parameters=(WARMUP,),
         aliases=also("none"),
     ),
@@ -37,10 +37,10 @@ BY_EPOCH: Final[tuple[Schedule, ...]] = (
         name="step",
         meaning="multiplies the rate by gamma at a fixed interval of epochs",
         formula="rate gamma^floor(epoch / every)",
-        when="Long runs with sgd: after each drop the weights settle and the loss falls visibly.",
+        when="Long runs with sgd. After each drop the weights settle and the loss falls visibly.",
         parameters=(
-            Parameter("every", int, 10, "length of a stair", unit="epochs", at_least=1, aliases=("step_size",)),
-            Parameter("gamma", float, 0.1, "factor at each stair", above=0, at_most=1),
+            Parameter("every", int, 10, "epochs between two drops", unit="epochs", at_least=1, aliases=("step_size",)),
+            Parameter("gamma", float, 0.1, "factor at each drop", above=0, at_most=1),
             WARMUP,
         ),
         aliases=also("StepLR"),

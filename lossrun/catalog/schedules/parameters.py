@@ -11,7 +11,8 @@ OVER: Final = Parameter(
     "over_epochs",
     float | None,
     None,
-    "how long the change takes; afterwards the last share holds. Left out: the rest of the run after the warm-up",
+    "how long the change takes; afterwards the rate stays at its last share. Left out: the rest of the run after the "
+    "warm-up",
     unit="epochs",
     above=0,
 )
