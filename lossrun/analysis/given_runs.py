@@ -13,7 +13,7 @@ def check_at_least_two(count: int, runs_dir: Path | None = None) -> None:
     if count < 2:
         raise UsageError(
             f"compare needs a sweep or at least two runs, not {count} run{'' if count == 1 else 's'}; "
-            f"`{command('ls', runs_dir=runs_dir)}` lists them"
+            f"`{command('ls', runs_dir=runs_dir)}` lists them, `{command('show', 'RUN', runs_dir=runs_dir)}` shows one"
         )
 
 

@@ -96,8 +96,8 @@ def _from_table(path: Path, form: Preparation, *, header: bool) -> np.ndarray:
     wanted = form.input_shape[0]
     if len(table.columns) != wanted:
         raise DataError(
-            f"{path}: {len(table.columns)} columns; expected the {wanted} inputs alone, in their order, as the run's "
-            "dataset names none"
+            f"{path}: {len(table.columns)} columns; expected only the {wanted} inputs, in their order, because the "
+            "run's dataset has no column names"
         )
     return read_inputs(table, [InputColumn(name) for name in table.columns])
 

@@ -204,7 +204,7 @@ def test_a_table_for_a_dataset_whose_inputs_have_no_names(laboratory: Laboratory
     lines = [",".join(map(repr, row)) for row in points.tolist()]
     found = predict(run.path, write(laboratory.folder / "new.csv", lines, "a,b,c,d"))
     assert found.columns == predict(run.path, points).columns
-    with pytest.raises(DataError, match="5 columns; expected the 4 inputs alone"):
+    with pytest.raises(DataError, match="5 columns; expected only the 4 inputs"):
         predict(run.path, write(laboratory.folder / "new.csv", [f"{line},1" for line in lines], "a,b,c,d,e"))
 
 
