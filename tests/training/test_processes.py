@@ -132,8 +132,9 @@ def _launches(folder: Path) -> list[Launch]:
         launch(name, config, processes=3 if name in THREE else 2)
 
     launch("begun alone", OWN_RUN, processes=1, runs="back and forth", AT_CALL="18", DO="SIGINT")
-    launch("resumed by two", None, runs="back and forth", AT_CALL="11", DO="SIGTERM")
-    launch("resumed alone", None, runs="back and forth", processes=1)
+    launch("resumed by two", None, runs="back and forth", AT_CALL="10", DO="SIGTERM")
+    launch("resumed alone", None, runs="back and forth", processes=1, AT_CALL="10", DO="SIGINT")
+    launch("resumed by two again", None, runs="back and forth")
     launch("never stopped", OWN_RUN, processes=1)
 
     launch("wrong config", {**REGRESSION, "lr": 1, "epochs": 0})
@@ -215,13 +216,18 @@ def test_only_the_first_process_prints(ended: dict[str, Ended]) -> None:
 
 def test_a_run_goes_on_in_another_number_of_processes(ended: dict[str, Ended], folder: Path) -> None:
     assert ended["begun alone"].codes == [130]
-    assert ended["resumed by two"].codes == [143, 143]
-    assert "not bit for bit what an uninterrupted run would give: processes 1 -> 2" in ended["resumed by two"].errs[0]
-    assert ended["resumed alone"].codes == [0]
+    for name, codes, change in (
+        ("resumed by two", [143, 143], "1 -> 2"),
+        ("resumed alone", [130], "2 -> 1"),
+        ("resumed by two again", [0, 0], "1 -> 2"),
+    ):
+        assert ended[name].codes == codes
+        said = f"not bit for bit what an uninterrupted run would give: processes {change}"
+        assert ended[name].errs[0].count(said) == 1, ended[name].errs[0]
     run = run_of(folder, "back and forth")
     steps = [event["step"] for event in ledger.read(run.ledger_path) if event["event"] == "resumed"]
     steps_per_epoch = 6
-    assert len(steps) == 2
+    assert len(steps) == 3
     assert all(step % steps_per_epoch for step in steps), f"stopped in the middle of an epoch: {steps}"
     assert_same_numbers(run, run_of(folder, "never stopped"))
 
