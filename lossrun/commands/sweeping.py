@@ -204,7 +204,9 @@ def resume_sweep(
     from lossrun.records.sweep_directory import SweepDirectory
 
     if changes:
-        raise UsageError(f"a sweep cannot be changed on the way; start another with `{command('sweep', 'CONFIG')}`")
+        raise UsageError(
+            f"a sweep cannot be changed once it has begun; start another with `{command('sweep', 'CONFIG')}`"
+        )
     run_on_screen(
         SweepDirectory(path),
         data_dir,

@@ -232,7 +232,7 @@ def _of_each_split(space: Space, reading: SourcedConfig) -> Space:
     if space.tuning.repeats not in (1, count):
         why = (
             f"with {key}: {count} each of them is tuned by its own validation data, because the others train and "
-            "validate on samples that it tests; leave out sweep.tune.repeats"
+            "validate on its test samples; leave out sweep.tune.repeats"
         )
         raise ConfigError([reading.source.problem(("sweep", "tune", "repeats"), why)])
     return replace(space, tuning=replace(space.tuning, repeats=count))

@@ -38,7 +38,7 @@ def prepare_workers() -> None:
     """
     if current_process().daemon:
         raise UsageError(
-            "this needs worker processes, and this process is one of multiprocessing's daemonic ones, which may not "
+            "this needs worker processes, but a daemonic process of multiprocessing, such as this one, may not "
             "start any; call it in the main process, or in a concurrent.futures.ProcessPoolExecutor"
         )
     if sys.platform == "win32":

@@ -133,7 +133,7 @@ def test_a_process_that_may_start_no_others_is_told_so_before_anything_is_writte
     monkeypatch.setattr("lossrun.sweeping.pool.current_process", lambda: SimpleNamespace(daemon=True))
     monkeypatch.chdir(tmp_path)
     options = {"over": "loss=mse,mae"} if start is lossrun.sweep else {}
-    with pytest.raises(UsageError, match=r"this process is one of multiprocessing's daemonic ones, which may not"):
+    with pytest.raises(UsageError, match="a daemonic process of multiprocessing, such as this one, may not"):
         start({**BASE}, **options)
     assert not list(tmp_path.iterdir())
 

@@ -106,7 +106,7 @@ def _refuse_silence(address: str) -> None:
     if address == "auto":
         return
     if address == "local":
-        raise UsageError("--ray local: a cluster of this machine alone is what a sweep has without --ray")
+        raise UsageError("--ray local: on a single machine, a sweep needs no Ray; leave out --ray")
     if "://" in address:
         raise UsageError(
             f"--ray {address}: a sweep runs on a machine of the cluster; start it there, with --ray auto (`ray job "

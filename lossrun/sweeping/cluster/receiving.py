@@ -106,7 +106,7 @@ class Receiver:
             if is_run(self.sweep / cell.directory):
                 self._lock(cell.directory)
         if _times(self.sweep, self.stack) != self._times:
-            raise LockedError(f"{self.stack[0].directory} has been written by another process meanwhile")
+            raise LockedError(f"{self.stack[0].directory} was changed by another process in the meantime")
         self._has_begun = True
 
     def _lock(self, directory: str) -> None:
@@ -133,7 +133,7 @@ class Receiver:
             path = self.sweep / file
             if piece.start and path.name in GROWING:
                 if not path.is_file() or path.stat().st_size != piece.start:
-                    raise LockedError(f"{path} has been written by another process meanwhile")
+                    raise LockedError(f"{path} was changed by another process in the meantime")
                 added.append((path, piece.data))
             else:
                 replaced.append((path, piece.data))

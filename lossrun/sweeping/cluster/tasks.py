@@ -205,8 +205,8 @@ def train_on_node(
     """
     if terms.version != __version__:
         problem = (
-            f"{socket.gethostname()} has lossrun {__version__}, and the sweep is run by {terms.version}; all nodes "
-            "need the same version"
+            f"{socket.gethostname()} has lossrun {__version__}, but the sweep was started with {terms.version}; all "
+            "nodes need the same version"
         )
         yield Delivery({}, frozenset(), {cell.directory: Ended("blocked", problem) for cell in stack})
         return

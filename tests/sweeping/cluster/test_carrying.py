@@ -147,7 +147,7 @@ def test_nothing_is_taken_while_somebody_else_writes_or_has_written(make: Callab
     receiver.close()
     assert contents(sweep) == before
     durable.append(RunDirectory(sweep.run(first)).ledger_path, b"{}\n")
-    with pytest.raises(LockedError, match="by another process meanwhile"):
+    with pytest.raises(LockedError, match="by another process in the meantime"):
         receiver.take(delivery)
     receiver.close()
 
