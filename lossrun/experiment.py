@@ -144,8 +144,8 @@ def _with_data(reading: SourcedConfig, data_dir: Path, trains: bool, loaded: Exp
 def _by_seed(config: Config, load: Callable[..., Data]) -> dict[int, Data]:
     """Load the data of each seed; seeds of one split share an object.
 
-    All seeds take the same steps, so all splits train on as many samples. Whole groups, and folds without validation
-    data, cannot always be divided like that; then samples of the larger training parts are left out.
+    All seeds take the same steps, so all splits train on equally many samples. Whole groups, and folds without
+    validation data, cannot always be divided like that; then samples of the larger training parts are left out.
     """
     if config.dataset.parameters.get("split_seed") == "seed":
         split_of = {seed: seed for seed in config.seeds}

@@ -29,11 +29,11 @@ def named_path(text: str | os.PathLike[str]) -> Path:
 
 
 def is_there(path: Path | str) -> bool:
-    """Return whether something has this name, a link that leads nowhere included.
+    """Return whether something has this name, even if it is a broken link.
 
-    What cannot be looked at is there: a failing disk, a stale handle of a file server, or a folder that lets only its
-    owner in must not make a run disappear from a listing, or a file look as if it had never been written. Reading it
-    then says what is wrong.
+    What cannot be examined counts as there. A failing disk, a stale handle of a file server, or a folder that this
+    process may not read must not make a run disappear from a listing, or a file look as if it had never been written.
+    Reading it then says what is wrong.
     """
     try:
         os.lstat(path)
@@ -161,12 +161,12 @@ _KINDS: Final[dict[str, Callable[[int], bool]]] = {
 
 
 def _opened(path: Path | str) -> int:
-    """Open a file without waiting. A link that leads nowhere is there, so it is not reported as a missing file."""
+    """Open a file without waiting. A broken link exists, so it is not reported as a missing file."""
     try:
         return os.open(path, _FLAGS)
     except FileNotFoundError:
         if Path(path).is_symlink():
-            raise OSError(None, "a link that leads nowhere; expected a file") from None
+            raise OSError(None, "a broken link; expected a file") from None
         raise
 
 

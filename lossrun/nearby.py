@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Final
 
-_CLOSE: Final = 0.6  # the least likeness of a name that may be meant
+_CLOSE: Final = 0.6  # how similar a name must be to be suggested
 _SHOWN: Final = 5  # names in a message
 _LONGEST: Final = 1000  # characters of a name that may be meant: comparing takes time and memory
 _MOST: Final = 2000  # the most names to compare; there may be any number of files

@@ -9,7 +9,7 @@ from lossrun.catalog.declaration import Component, Layer, Model
 from lossrun.catalog.parameter import Nested, Parameter
 
 _SPELLINGS: Final = {alias.spelling: one.name for one in ACTIVATIONS for alias in one.aliases}
-# Why an activation of hidden layers is none of the last layer.
+# Why an activation of hidden layers cannot be one of the last layer.
 _NEVER_NEGATIVE: Final = (
     "never gives a negative number, and where it gives 0 it has no gradient, so an output may be stuck at 0"
 )

@@ -1,4 +1,4 @@
-"""Names that people know from elsewhere and that lossrun does not have: why, and what is nearest."""
+"""Names that people know from elsewhere and that lossrun does not have, with the reason and the nearest name."""
 
 from typing import Final
 

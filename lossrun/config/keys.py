@@ -161,5 +161,5 @@ SWEEP_OPTIONS: Final[dict[str, str]] = {
     "halving": "{factor: 3} trains all values for a ninth of the epochs, the best third of each pair for a third, and "
     "the best of these for all; with tpe, each draw goes through these rounds before the next one",
     "extend": "true, or how many values may be added where the best one is on the edge of its range; every pair then "
-    "gets as many; with repeats, each of them adds its own",
+    "gets the same number of values; with repeats, each repetition adds its own",
 }

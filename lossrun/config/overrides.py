@@ -104,7 +104,7 @@ def _read_of(override: Override) -> tuple[str, _Read, str]:
 def _with(mapping: Mapping[str, Any], path: Path, read: _Read, keys: Sequence[Key]) -> tuple[dict[str, Any], int]:
     """Return a copy of `mapping` with what `read` returns at `path`; words on the way are expanded to mappings.
 
-    Also return how many parts of the path lead to what was replaced: fewer than all if a plain value was in the way.
+    Also return how many parts of the path lead to the replaced value: fewer than all if a plain value is on the way.
     """
     name, rest = str(path[0]), path[1:]
     declared = next((key for key in keys if name in (key.name, *key.aliases)), None)

@@ -53,7 +53,7 @@ def load(
         precision: The precision of the model, in which different numbers may become equal.
         ignored: The label whose samples the loss ignores; they are left out if it is not a class.
         loss: The tasks that are possible for the loss, which decides where the config and the targets do not.
-        most: How many samples to train on at most, so that all splits train on as many; the others are left out.
+        most: How many samples to train on at most, so that all splits train on equally many; the others are left out.
 
     Raises:
         DataError: If the data are missing, damaged, or do not fit the parameters.

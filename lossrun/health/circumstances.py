@@ -17,8 +17,8 @@ Settings: TypeAlias = tuple[str, ...]
 RATE: Final = "learning_rate="
 # Enough for most models to converge: steps of the learning rate that add up to 5.
 GOOD_WAY: Final = 5.0
-# Updates that settings are tried for, at most: a rate that is too high shows it in the first dozens. Settings that may
-# need their time are tried for a longer while, at last.
+# The most updates that settings are tried for. A rate that is too high is found in the first dozens. Settings that may
+# need more time are finally tried for longer.
 BRIEFLY: Final = 100
 LONGER: Final = 1000
 

@@ -37,7 +37,7 @@ FLAT: Final = 0.01
 NEAR: Final = 0.02
 # Share of the way from chance down to a mistake's floor that must be covered before the mistake is named.
 COVERED: Final = 0.75
-# Steps before which a plateau may be the one that models begin on.
+# A plateau that ends within this many steps may be the one that many models begin with.
 ENOUGH_STEPS: Final = 500
 # How much faster a loss that hardly moves must fall to be leaving a plateau, and one that moves a little more.
 FASTER: Final = 1.05

@@ -126,7 +126,7 @@ class Processes:
         return both[0] + both[1]
 
     def tell(self, numbers: Sequence[float]) -> None:
-        """Send numbers from the leader to the others, which `hear` as many."""
+        """Send numbers from the leader to the others, which `hear` the same number of them."""
         import torch
 
         self._broadcast(torch.tensor(numbers, dtype=torch.float64))

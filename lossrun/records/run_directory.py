@@ -134,7 +134,7 @@ def file_contents(config: Mapping[str, Any], environment: Mapping[str, Any]) -> 
 def all_runs(runs_dir: Path) -> list[Path]:
     """Return every run directory directly in `runs_dir`, oldest first.
 
-    A folder that lets only its owner in is one if it is called like one.
+    A folder that this process may not read counts as a run if its name looks like one.
     """
     return names.oldest_first(runs_dir, lambda path: is_run(path) and (names.is_stamped(path) or is_open(path)))
 
@@ -151,7 +151,7 @@ def is_open(path: Path | str) -> bool:
 def is_run(path: Path | str) -> bool:
     """Return whether the two files exist that every run has. A config alone may belong to anything.
 
-    The files may be damaged, links that lead nowhere, or on a disk that fails; reading the run then raises an error.
+    The files may be damaged, broken links, or on a failing disk; reading the run then raises an error.
     """
     return not missing_files(path)
 

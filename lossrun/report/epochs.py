@@ -12,7 +12,7 @@ from lossrun.report.layout.console import plus_minus
 from lossrun.report.layout.numbers import format_clock, format_number, format_spread
 
 MOST_EPOCHS: Final = 100  # a terminal shows all epochs up to this number
-ROWS: Final = 50  # about as many of more epochs than that
+ROWS: Final = 50  # about this many rows are shown of a longer run
 LONGEST_SILENCE: Final = 10.0  # seconds of training after which an epoch is always shown
 
 _GAP: Final = "  "

@@ -82,7 +82,7 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         asked: Called before every step; returns a request from outside for a checkpoint or a stop, if there is one.
 
     Yields:
-        `StepProgress` at most ten times a second, an `EpochRecord` for each finished epoch of each run, and at last a
+        `StepProgress` at most ten times a second, an `EpochRecord` for each finished epoch of each run, and finally a
         `RunFinished` for each run.
 
     Raises:

@@ -26,8 +26,8 @@ from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.session import Position, Session
 from lossrun.training.short_training import train_briefly
 
-# The budget of all trials for one diagnosis: the updates of the run, or updates that take a few seconds. The time of a
-# small network depends on its calls, that of a large one on its multiplications.
+# The budget of all trials for one diagnosis: the updates of the run, or updates that take a few seconds. A small
+# network takes time for its calls, a large one for its multiplications.
 MOST_STEPS: Final = 4000
 MOST_MULTIPLICATIONS: Final = 1e11
 # Forward, and twice as much backward.

@@ -34,7 +34,7 @@ def test_folds_test_every_sample_once_and_seeds_of_a_fold_share_its_data() -> No
         assert data[first] is data[first + 1]
     folds = [data[seed] for seed in range(0, 14, 2)]
     assert sorted(np.concatenate([one.test.ids for one in folds])) == list(range(60))
-    # 60 = 4 x 9 + 3 x 8: smaller folds validate on one more, so that all train on as many.
+    # 60 = 4 x 9 + 3 x 8: smaller folds validate on one more, so that all train on equally many.
     assert sorted(len(one.test) for one in folds) == [8, 8, 8, 9, 9, 9, 9]
     assert len({len(one.train) for one in folds}) == 1
     for one in folds:
@@ -76,7 +76,7 @@ def test_all_splits_train_on_as_many_samples_and_each_sample_counts(kind: str, t
     assert any(left_out.values())
     assert not all(left_out.values())
     for seed, one in data.items():
-        assert ("so that all splits train on as many" in " ".join(one.notes)) == bool(left_out[seed])
+        assert ("so that all splits train on equally many" in " ".join(one.notes)) == bool(left_out[seed])
 
 
 def test_a_fold_alone_has_the_data_that_it_has_among_all() -> None:

@@ -44,7 +44,7 @@ def divide(
         folds = fold_of(whole.targets[for_training], resample.count, source.task, seed)
         in_fold = folds == resample.index
         # Sized for the largest fold; what a smaller one tests less on, it validates more on, or leaves out: all folds
-        # train on as many, whichever of them a run has.
+        # train on equally many, whichever of them a run has.
         largest = int(np.bincount(folds).max())
         asked = {**parameters, "test": largest}
     test_size, validation_size = drawn_sizes(
@@ -91,7 +91,7 @@ def divide(
         if size and given and given.by == "column"
     ]
     if surplus:
-        notes.append(f"train: {surplus} sample{'s' * (surplus > 1)} left out, so that all splits train on as many")
+        notes.append(f"train: {surplus} sample{'s' * (surplus > 1)} left out, so that all splits train on equally many")
     return {name: part for name, part in parts.items() if part is not None}, notes, surplus
 
 

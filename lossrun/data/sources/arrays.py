@@ -139,7 +139,7 @@ def _task(dataset: Dataset, name: str) -> Task | None:
 def _class_names(dataset: Dataset, name: str) -> tuple[str, ...]:
     """Return the given names of the classes; () for None."""
     given: Any = () if dataset.classes is None else dataset.classes
-    # A word is a sequence of words too, its letters; and what has no order cannot say which label a name belongs to.
+    # A word is a sequence, too, of letters. A set has no order, so it cannot say which label a name belongs to.
     is_sequence = isinstance(given, Iterable) and not isinstance(given, str | Set | Mapping)
     names = list(given) if is_sequence else []
     if not is_sequence or not all(isinstance(one, str) for one in names):

@@ -16,7 +16,7 @@ HELD_OUT: Final = ("validation", "test")
 # What follows for the scores of a part that repeats this part.
 _CONSEQUENCE: Final = {
     "train": "its scores would say nothing about new samples",
-    "validation": "its scores would depend on what was chosen by the validation part",
+    "validation": "its scores would be biased by the choices made on the validation part",
 }
 
 

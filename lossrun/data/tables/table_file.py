@@ -89,7 +89,9 @@ def read_table(
         if len(row) != len(names):
             what = "the header has" if header else f"the first row (line {lines[0]}) has"
             fix = _fix_of_row(row, len(names), delimiter, form)
-            raise DataError(f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected as many{fix}")
+            raise DataError(
+                f"{path}:{line}: {_cells(len(row))}, but {what} {len(names)}; expected the same number{fix}"
+            )
     columns = {name: list(cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     check_first_row(path, first_line, columns, form, key, header=header)
     return Table(path, columns, lines, form, declares_delimiter=declares, is_new=key == "input")

@@ -25,7 +25,7 @@ def overview_table(components: Sequence[Component], task: Task | None = None) ->
         ]
         for component, fact in zip(components, facts, strict=True)
     ]
-    return table(("name", *names, "what it is"), rows, "overview")
+    return table(("name", *names, "meaning"), rows, "overview")
 
 
 def subjects_table(kind: str, meanings: Mapping[str, str], outcomes: Mapping[str, str], heads: Sequence[str]) -> Markup:

@@ -86,7 +86,7 @@ def _parameters(rows: Sequence[ParameterRow], kind: str, level: int) -> Iterator
     if not rows:
         return
     yield element(f"h{level}", "Parameters")
-    yield table(("name", "what it is", "takes", "default"), (_parameter(row, kind) for row in rows), "parameters")
+    yield table(("name", "meaning", "takes", "default"), (_parameter(row, kind) for row in rows), "parameters")
 
 
 def _parameter(row: ParameterRow, kind: str) -> list[Markup]:

@@ -140,7 +140,7 @@ def _table(console: Console, components: Sequence[Component], task: str | None, 
     room = console.width - TextTable(title, key, columns).width - 2
     if is_bounded(console) and room >= LEAST_ROOM:
         what = tuple("\n".join(line.plain for line in wrapped(Text(text), room)) for text in what)
-    return TextTable(title, key, (*columns, Column("what it is", what, right=False)))
+    return TextTable(title, key, (*columns, Column("meaning", what, right=False)))
 
 
 def choosing_facts(component: Component, task: str | None) -> dict[str, str]:

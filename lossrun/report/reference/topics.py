@@ -112,7 +112,7 @@ def _unknown(spelling: str, kind: str | None) -> str:
         return f"{called} called {spelling}; did you mean {near}{known} ({with_article(home)})?"
     keys = ", ".join(key.name for key in KEYS)
     lists = ", ".join(command("list", plural(each)) for each in list(COMPONENTS)[:6])
-    return f"{called} called {spelling}; what there is: {lists}; rules: {', '.join(RULES)}; keys: {keys}"
+    return f"{called} called {spelling}; see {lists}; rules: {', '.join(RULES)}; keys: {keys}"
 
 
 def _spellings(kind: str) -> list[str]:

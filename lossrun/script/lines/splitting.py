@@ -119,7 +119,7 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
         elif folds and short == "test":
             cuts.append((short, "fold_of(y) == FOLD"))
         else:
-            # What a smaller fold tests less on, it validates more on: all folds train on as many.
+            # What a smaller fold tests less on, it validates more on: all folds train on equally many.
             wanted = f"{sum(sizes)} - len(y_test)" if folds else size
             cuts.append((short, f"hold_out(y, {wanted}, stream={int(PURPOSES[short])})"))
             functions = [HOLD_OUT if by_class else HOLD_OUT_PLAIN]
@@ -135,7 +135,7 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
             lines.append(f"{NAMES[way]} = {NAMES[way]}[~held]")
     if surplus:
         lines += [
-            f"held = hold_out(y, {surplus}, stream={int(DataStream.LEFT_OUT)})  # so that all splits train on as many",
+            f"held = hold_out(y, {surplus}, stream={int(DataStream.LEFT_OUT)})  # so all splits train on equally many",
             "x, y = x[~held], y[~held]",
         ]
         if experiment.data.train.weights is not None:

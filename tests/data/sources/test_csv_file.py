@@ -260,7 +260,7 @@ def test_signs_between_the_thousands(read: Callable[..., UnsplitData], delimiter
             r":2: 3 cells, but the header has 2; .* in quotes, such as \"1,500\"",
         ),
         ("a,price\n1,5,2\n", {"decimal": ","}, r":2: 3 cells, but the header has 2; .* in quotes, such as \"1,500\""),
-        ("a,price\n1,5,2\n", {}, r":2: 3 cells, but the header has 2; expected as many$"),
+        ("a,price\n1,5,2\n", {}, r":2: 3 cells, but the header has 2; expected the same number$"),
     ],
 )
 def test_thousands_that_contradict_other_keys(
