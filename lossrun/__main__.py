@@ -5,15 +5,16 @@ from lossrun import interrupts
 
 def main() -> None:
     """Run the command line."""
-    interrupts.take_over()
     try:
-        with interrupts.held():
-            from lossrun.cli import main as command_line
-        command_line()
-    except interrupts.EndedError as ended:  # in the middle of the command's own last words
+        try:
+            interrupts.take_over()
+            with interrupts.held():
+                from lossrun.cli import main as command_line
+            command_line()
+        finally:
+            interrupts.leaving()
+    except interrupts.EndedError as ended:  # before the command has begun, or in the middle of its own last words
         raise SystemExit(ended.exit_code) from None
-    finally:
-        interrupts.leaving()
 
 
 if __name__ == "__main__":

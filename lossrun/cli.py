@@ -61,7 +61,7 @@ def main() -> None:
         hint = "; if it has just been removed, try again" if absent else ""
         _leave(RunError.exit_code, f"{problem.filename}: {problem.strerror}{hint}")
     except EndedError as ended:
-        _leave(ended.exit_code, f"{ended.reason}; nothing was being trained", is_error=False)
+        _leave(ended.exit_code, f"{ended.reason}; {interrupts.left_behind()}", is_error=False)
     except LossrunError as problem:
         _leave(problem.exit_code, *problem.problems, is_error=not isinstance(problem, StoppedError))
 

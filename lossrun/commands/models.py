@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -139,9 +138,10 @@ def _as_file(given: Path) -> Iterator[Path]:
         yield given
         return
     from lossrun.errors import DataError
+    from lossrun.records.files.scratch import scratch_folder
 
-    with tempfile.TemporaryDirectory(prefix="lossrun-") as folder:
-        path = Path(folder) / "input.csv"
+    with scratch_folder("lossrun-") as folder:
+        path = folder / "input.csv"
         try:
             with path.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)

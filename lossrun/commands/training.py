@@ -10,6 +10,7 @@ from lossrun.arguments import ConfigFile, DataDir, NewName, NewTags, Overrides, 
 from lossrun.commands.importing import torch_is_imported
 from lossrun.commands.run_lookup import chosen_data_dir, found_run_or_sweep, read_config, with_name_and_tags
 from lossrun.commands.sweeping import Cpus, FailFast, Gpus, Jobs, RayOption, ShardOption
+from lossrun.interrupts import leave_behind
 from lossrun.output import write_data
 from lossrun.processes.taking_part import current, is_leader, require_one_process, taking_part
 from lossrun.shell import DEFAULT_RUNS, command, run_command
@@ -147,6 +148,8 @@ def _continue(
             if quiet:
                 write_data(f"{resumable.run.path}\n")
             return
+        again = run_command("resume", path, set_=resumable.options)
+        leave_behind(f"continue with\n  {again}")
         for text in resumable.notes:
             note(console, text)
         experiment = load_experiment(resumable.reading, data_dir or resumable.data_dir(chosen_data_dir(None)))

@@ -74,6 +74,7 @@ def create(
     *,
     when: datetime | None = None,
     begin: Callable[[RunDirectory], object] = lambda run: None,
+    created: Callable[[Path], object] = lambda path: None,
     stamped: bool = True,
 ) -> RunDirectory:
     """Create a run directory `<UTC time>-<name>`, or `<name>` unless `stamped`, with these files.
@@ -83,6 +84,7 @@ def create(
     Args:
         files: The content of each, of config.yaml and run.json at least: see `file_contents`.
         begin: Writes further files into the new directory.
+        created: Called with its path once the run exists, before a stop can end the command.
 
     Raises:
         RunError: If writing fails, or it is not `stamped` and `runs_dir` does not exist; nothing is left behind.
@@ -97,7 +99,9 @@ def create(
 
     directory = names.stamped(name, when or datetime.now(UTC)) if stamped else names.slug(name)
     # A run without a stamp is a cell, and a sweep that is gone must not begin again with it.
-    (path,) = new_directories.create([runs_dir / directory], build, numbered=True, makes_folder=stamped)
+    (path,) = new_directories.create(
+        [runs_dir / directory], build, numbered=True, makes_folder=stamped, created=lambda paths: created(paths[0])
+    )
     return RunDirectory(path)
 
 

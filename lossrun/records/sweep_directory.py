@@ -23,12 +23,14 @@ from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.errors import RunError
 from lossrun.files import is_there
+from lossrun.interrupts import leave_behind
 from lossrun.records import ledger, names, sweep_formats
 from lossrun.records.files import config_file, digests, durable, json_lines, new_directories, strict_json
 from lossrun.records.files.contents import content, incomplete
 from lossrun.records.files.digests import DAMAGED
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import is_run
+from lossrun.shell import command, run_word
 
 Phase: TypeAlias = Literal["tune", "final"]
 STACKS: Final = "stacks"
@@ -182,9 +184,12 @@ def create(
         known = {"config_digest": digests.of_bytes(text), "plan_digest": digests.of_bytes(lines)}
         ledger.append(new.ledger_path, "started", **known, **facts)
 
+    def can_be_continued(paths: Sequence[Path]) -> None:
+        leave_behind(f"continue with\n  {command('resume', run_word(paths[0]))}")
+
     if not (shared and is_sweep(path)):
         try:
-            (path,) = new_directories.create([path], build, numbered=not shared)
+            (path,) = new_directories.create([path], build, numbered=not shared, created=can_be_continued)
         except RunError:
             if not (shared and is_sweep(path)):
                 raise  # otherwise another process was faster

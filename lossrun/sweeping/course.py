@@ -9,10 +9,12 @@ from lossrun.analysis.sweeps.cells import failures
 from lossrun.analysis.sweeps.tuning import TuningResult, tuning_of
 from lossrun.data import default_data_dir
 from lossrun.errors import RunError
+from lossrun.interrupts import leave_behind
 from lossrun.records import ledger, sweep_directory
 from lossrun.records.lock import writing
 from lossrun.records.provenance.whereabouts import recorded_data_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events, read_plan
+from lossrun.shell import command, run_word
 from lossrun.sweeping.cluster.connection import MOST_TASKS, Cluster
 from lossrun.sweeping.plan import final_cells
 from lossrun.sweeping.pool import MOST_JOBS, cores
@@ -56,6 +58,7 @@ def run_sweep(
     Raises LockedError if another process runs the sweep, StoppedError after a signal, and RunError if the data cannot
     be read or writing fails.
     """
+    leave_behind(f"continue with\n  {command('resume', run_word(sweep.path))}")
     if shard is not None:
         with running_shard(sweep.path, shard):
             cells = _cells(sweep, data_dir, jobs, report, trains, cluster, fail_fast=fail_fast)
@@ -200,11 +203,11 @@ def _refuse_blocked(cells: Cells) -> None:
 
 
 def _finish(sweep: SweepDirectory, cells: Cells) -> None:
-    if read_events(sweep)[-1]["event"] == "finished" and not cells.has_run:
-        return  # again, and nothing was left to do
-    endings = [ended.ending for ended in cells.endings.values()]
-    counts = {f"{ending}_cells": endings.count(ending) for ending in sorted(set(endings))}
-    ledger.append(sweep.ledger_path, "finished", **counts, failed=_failures(cells))
+    if read_events(sweep)[-1]["event"] != "finished" or cells.has_run:  # otherwise nothing was left to do
+        endings = [ended.ending for ended in cells.endings.values()]
+        counts = {f"{ending}_cells": endings.count(ending) for ending in sorted(set(endings))}
+        ledger.append(sweep.ledger_path, "finished", **counts, failed=_failures(cells))
+    leave_behind(f"{sweep.path.name} is finished; to print its result:\n  {command('compare', run_word(sweep.path))}")
 
 
 def _failures(cells: Cells) -> dict[str, str]:

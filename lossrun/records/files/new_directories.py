@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
+from lossrun.interrupts import held
 from lossrun.records.files import durable
 
 
@@ -14,6 +15,7 @@ def create(
     *,
     numbered: bool = False,
     makes_folder: bool = True,
+    created: Callable[[Sequence[Path]], object] = lambda paths: None,
 ) -> Sequence[Path]:
     """Create directories of one folder, and return their paths: all of them, or none if anything fails.
 
@@ -23,6 +25,7 @@ def create(
         build: Called with the hidden directories, in the order of `paths`, to fill them.
         numbered: Whether a name that is taken gets -2, -3, and so on.
         makes_folder: Whether their folder is created if it does not exist. Otherwise it was removed meanwhile.
+        created: Called with their paths once they have these names, before a stop can end the command.
 
     Raises:
         RunError: If writing fails, or a name is taken and not `numbered`.
@@ -39,13 +42,15 @@ def create(
             for directory in hidden:
                 durable.sync_directory(directory)
             rename = _renamed if numbered else Path.rename
-            created = [rename(directory, path) for directory, path in zip(hidden, paths, strict=True)]
+            with held():
+                named = [rename(directory, path) for directory, path in zip(hidden, paths, strict=True)]
+                created(named)
         except BaseException:
             for directory in hidden:
                 shutil.rmtree(directory, ignore_errors=True)
             raise
         durable.sync_directory(folder)
-    return created
+    return named
 
 
 def _renamed(directory: Path, path: Path) -> Path:

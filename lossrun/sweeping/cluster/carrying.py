@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 from lossrun.errors import LockedError, RunError
 from lossrun.records.files import durable
 from lossrun.records.files.digests import of_bytes
+from lossrun.records.files.scratch import scratch_folder
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import PlannedCell, stack_directory
@@ -137,8 +138,8 @@ def _scratch() -> Iterator[Path]:
     """Yield a temporary folder, after removing those of tasks that were killed, which could not remove theirs."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
         _remove_if_left(folder)
-    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as made, writing(Path(made)):
-        yield Path(made)
+    with scratch_folder(_SCRATCH) as made, writing(made):
+        yield made
 
 
 def _remove_if_left(folder: Path) -> None:

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Final
 
 from lossrun.errors import HungUpError, StoppedError, TerminatedError
-from lossrun.interrupts import is_ours
+from lossrun.interrupts import Patience, is_ours
 
 
 class Request(Enum):
@@ -81,7 +81,7 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
     A signal that is ignored, or has a handler of another program, is left unchanged. Outside the main thread all
     signals are, because Python allows no changes there.
     """
-    requests = Requests()
+    requests, patience = Requests(), Patience()
     # Windows has neither SIGHUP nor SIGUSR1.
     meanings = {signal.Signals[one.signal_name]: one for one in Request if hasattr(signal, one.signal_name)}
 
@@ -89,7 +89,9 @@ def listening(on_interrupt: Callable[[], None] = lambda: None) -> Iterator[Reque
         request = meanings[signal.Signals(number)]
         if request is Request.INTERRUPT:
             if requests.stopping:
-                raise KeyboardInterrupt
+                if patience.is_over():
+                    raise KeyboardInterrupt
+                return
             on_interrupt()
         requests.stopping = requests.stopping or request.error is not None
         # A request to checkpoint does not replace an earlier request to stop.

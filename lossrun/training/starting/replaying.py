@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +18,7 @@ from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files import strict_json
 from lossrun.records.files.contents import content_if_there
 from lossrun.records.files.digests import with_unix_lines
+from lossrun.records.files.scratch import scratch_folder
 from lossrun.records.provenance import original_data, whereabouts
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.provenance.saved_sizes import check_config, check_weights
@@ -129,8 +129,8 @@ class _Replay:
         prepared = prepare_stack([experiment], part.environment)
         now = environment_of(prepared, self.run.path.parent)
         self.changes |= environment.changes(dict(part.environment), now)
-        with TemporaryDirectory(prefix="lossrun-verify-") as name, isolated():
-            run = _copied(self.run, Path(name), 0 if start is None else start.metadata["history_length"])
+        with scratch_folder("lossrun-verify-") as folder, isolated():
+            run = _copied(self.run, folder, 0 if start is None else start.metadata["history_length"])
             session = session_of(prepared, [run], [self.run.environment.get("id")])
             if start is not None:
                 restore(session, start)

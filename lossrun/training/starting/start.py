@@ -12,6 +12,7 @@ from shutil import disk_usage, rmtree
 
 from lossrun.data.samples.hashing import hashes
 from lossrun.errors import LossrunError, RunError, memory_errors
+from lossrun.interrupts import leave_behind
 from lossrun.lint.rules import RULES
 from lossrun.lint.size import how_to_need_less, in_units, size_of
 from lossrun.plugins.loading import own_files
@@ -21,6 +22,7 @@ from lossrun.records.history import Written
 from lossrun.records.lock import writing
 from lossrun.records.provenance import prepared as form
 from lossrun.records.run_directory import RunDirectory
+from lossrun.shell import run_command
 from lossrun.steps.evaluate import OutputSpec, Scorer, output_spec_of
 from lossrun.steps.recorder import Recorder
 from lossrun.steps.seed_group import LoneSeed, SeedGroup
@@ -66,6 +68,7 @@ def begin(prepared: Prepared, runs_dir: Path, directory: str | None = None) -> I
             directory or prepared.config.run_name,
             files,
             begin=write_beginning,
+            created=lambda path: leave_behind(f"continue with\n  {run_command('resume', path)}"),
             stamped=directory is None,
         )
     with ExitStack() as held:
