@@ -10,9 +10,9 @@ Read next: `session.py`, what a run in progress consists of; `steps/step.py`, on
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial, wraps
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import torch
 
@@ -23,15 +23,16 @@ from lossrun.health.output_checks import OutputChecks, StackOutputs
 from lossrun.plugins.calling import own_code_failure
 from lossrun.records import ledger
 from lossrun.steps.randomness import generator_state, set_generator_state
+from lossrun.steps.remembered import Health
 from lossrun.steps.replica import Replica
 from lossrun.training.criteria import thaw
 from lossrun.training.endings import diverged, lost_process, out_of_memory, own_code_failed, stopped
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
 from lossrun.training.finish import finish
 from lossrun.training.good_states import keep_good_states, put_aside
-from lossrun.training.observing import KnownFloors, MeasuredEpoch, read_sums, seed_epoch, stack_outputs
+from lossrun.training.observing import KnownFloors, MeasuredEpoch, ReadSums, read_sums, seed_epoch, stack_outputs
 from lossrun.training.process.isolation import step_by_step
-from lossrun.training.process.stopping import Request, StopNowError
+from lossrun.training.process.stopping import Request, StopNowError, interruptible
 from lossrun.training.process.stopwatch import Stopwatch
 from lossrun.training.saving import due_within_epoch, keep_rows, record, save, save_after_epoch
 from lossrun.training.session import MemberRun, Session
@@ -122,15 +123,12 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         # Reading the sums waits for the device, so the training part of the epoch ends only now.
         measured = read_sums(sums)
         session.stopwatch.training_done()
-        validation = _unless_stopped(session, asked, session.validate)
-        spent, session.stopwatch = session.stopwatch, Stopwatch()
-        seconds = spent.seconds
-        session.seconds += seconds
+        epoch, looks = _unless_stopped(session, asked, partial(_looked_at, session, measured, floors, outputs))
+        session.stopwatch = Stopwatch()
+        session.seconds += epoch.seconds
 
-        epoch = MeasuredEpoch(measured, validation, seconds, spent.trained)
         active = [replica for replica in session.replicas if not replica.frozen]
-        going = [member for member in session.members if member.end is None]
-        records = [_after_epoch(session, member, epoch, floors, outputs) for member in going]
+        records = [_after_epoch(session, member, own, floors) for member, own in looks]
         for stack in outputs.values():
             stack.forget()
         position.epoch += 1
@@ -144,33 +142,61 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
     yield from _unless_stopped(session, asked, lambda: finish(session, lambda: _answer(asked(), session)))
 
 
-def _after_epoch(
-    session: Session,
-    member: MemberRun,
-    epoch: MeasuredEpoch,
-    floors: KnownFloors,
-    outputs: Mapping[int, StackOutputs],
-) -> EpochRecord:
-    """Judge the seeds of one member by the epoch's measurements, and write its rows.
+class _Look(NamedTuple):
+    """What an epoch has shown of one seed.
+
+    Attributes:
+        row: Its row of the history.
+        health: What to remember of it from now on.
+        finding: None if it has no new diagnosis.
+    """
+
+    replica: Replica
+    row: dict[str, Any]
+    health: Health
+    finding: Finding | None
+
+
+def _looked_at(
+    session: Session, measured: ReadSums, floors: KnownFloors, outputs: Mapping[int, StackOutputs]
+) -> tuple[MeasuredEpoch, list[tuple[MemberRun, list[_Look]]]]:
+    """Validate, and examine every active seed of each member that is not over. A stop may interrupt this.
+
+    It changes nothing that is saved, although it may take long: settings are tried before they are advised.
+    """
+    validation, watch = session.validate(), session.stopwatch
+    epoch = MeasuredEpoch(measured, validation, watch.seconds, watch.trained)
+
+    def look(member: MemberRun, place: int, replica: Replica) -> _Look:
+        split = member.config.split_of(replica.seed) if member.config.resampling else None
+        row = epoch.row(session.position, place, replica.seed, split)
+        seen = seed_epoch(session, floors, epoch, place, row)
+        checks = OutputChecks(replica, session.output_spec, outputs.get(place))
+        return _Look(replica, row, *examine(seen, replica.health, checks))
+
+    with interruptible():
+        return epoch, [
+            (member, [look(member, *at) for at in enumerate(member.replicas, member.first) if not at[1].frozen])
+            for member in session.members
+            if member.end is None
+        ]
+
+
+def _after_epoch(session: Session, member: MemberRun, looks: Sequence[_Look], floors: KnownFloors) -> EpochRecord:
+    """Act on what an epoch has shown of the seeds of one member, and write its rows.
 
     Raises:
         DivergedError: The lone run ends because a seed has diverged. A member of a stack only leaves the stack.
     """
     config, position = member.config, session.position
-    active = [(place, one) for place, one in enumerate(member.replicas, member.first) if not one.frozen]
-    split_of = config.split_of if config.resampling else lambda _: None
-    rows = [epoch.row(position, place, replica.seed, split_of(replica.seed)) for place, replica in active]
-    findings: list[Finding] = []
+    rows = [look.row for look in looks]
+    findings = [look.finding for look in looks if look.finding]
     best: list[Replica] = []
-    for (place, replica), row in zip(active, rows, strict=True):
-        seen = seed_epoch(session, floors, epoch, place, row)
-        look = OutputChecks(replica, session.output_spec, outputs.get(place))
-        replica.health, finding = examine(seen, replica.health, look)
-        if finding:
-            findings.append(finding)
-            if finding.diverged:
-                replica.diverged_epoch = position.epoch
-                continue
+    for replica, row, health, finding in looks:
+        replica.health = health
+        if finding and finding.diverged:
+            replica.diverged_epoch = position.epoch
+            continue
         if session.plateau and replica.plateau:
             replica.plateau = session.plateau.after(replica.plateau, row[config.schedule["metric"]])
         if replica.stopping and config.early_stopping:
