@@ -87,6 +87,9 @@ def worker_pool(workers: int) -> Iterator[WorkerPool]:
     pool = WorkerPool(workers, get_context(way), initializer=worker.begin_worker)
     try:
         yield pool
+    except BaseException:
+        pool.terminate()  # otherwise the end of the pool waits for what they are doing
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -150,7 +153,12 @@ class LocalWorkers:
 def local_workers(_jobs: int) -> Iterator[LocalWorkers]:
     """Give workers whose processes start when they are needed."""
     with ExitStack() as opened:
-        yield LocalWorkers(opened)
+        workers = LocalWorkers(opened)
+        try:
+            yield workers
+        except BaseException:
+            workers.stop()  # all of them, before the first one is waited for
+            raise
 
 
 @contextmanager
@@ -188,14 +196,16 @@ def _deferring(*names: str) -> Iterator[None]:
 
 @contextmanager
 def _sheltering() -> Iterator[None]:
-    """Let Ctrl-C and the end of the terminal not reach processes that are started in the block, even while they import.
+    """Let no signal reach processes that are started in the block, even while they import.
 
-    Both signals reach all processes of a terminal, and this process stops its workers; without multiprocessing's
-    tracker of resources, which it would restart, there are tracebacks. New processes inherit what this thread blocks.
-    Ignoring the signals here for a moment would lose a Ctrl-C of that moment.
+    Ctrl-C and the end of the terminal reach all processes of a terminal, and a batch system may signal all processes of
+    a job, but this process stops its workers; without multiprocessing's tracker of resources, which it would restart,
+    there are tracebacks. New processes inherit what this thread blocks. Ignoring the signals here for a moment would
+    lose a Ctrl-C of that moment.
     """
-    with _deferring("SIGINT", "SIGHUP"):
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    names = [name for name in ("SIGINT", "SIGHUP", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+    with _deferring(*names):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name) for name in names})
         try:
             yield
         finally:

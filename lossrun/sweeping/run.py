@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from lossrun.errors import StoppedError
+from lossrun.interrupts import leave_behind
 from lossrun.records import sweep_directory
 from lossrun.records.provenance.whereabouts import config_folder
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, read_events
@@ -60,6 +61,7 @@ class Cells:
 
         Raises StoppedError, or its kind for the signal, once the workers have saved the state of their cells.
         """
+        leave_behind(f"continue with\n  {self.how_to_continue}")
         for cell in cells:
             if ended := recorded_ending(self.sweep, cell):
                 self._end(cell, ended)
@@ -71,7 +73,7 @@ class Cells:
             try:
                 self._run_stacks(left, asked)
             except KeyboardInterrupt:
-                # The second Ctrl-C. The workers were asked to save at the first one, and have ended by now.
+                # The second Ctrl-C. The workers were asked to save, and have ended by now.
                 text = f"interrupted twice; each cell continues from its last saved state:\n  {self.how_to_continue}"
                 raise StoppedError(text) from None
 
@@ -120,7 +122,10 @@ class Cells:
                         ended = endings[cell.directory]
                         if ended.ending not in ("stopped", "apart") and cell.directory not in self.endings:
                             self._end(cell, ended)
-                    if whys := [ended.problem for ended in endings.values() if ended.ending == "apart"]:
+                    how = {ended.ending for ended in endings.values()}
+                    if "stopped" in how and not (asked.stopping or self.is_over):
+                        waiting.extend(self._after_a_kill(stack))  # somebody has terminated the worker alone
+                    elif whys := [ended.problem for ended in endings.values() if ended.ending == "apart"]:
                         waiting.extend(self._divided(stack, last_line(whys[0])))
                 if done:
                     self.trains(self._left_of(running.values()))

@@ -14,8 +14,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
 
+from lossrun import interrupts
 from lossrun.errors import DataError, DivergedError, LockedError, LossrunError, OutOfMemoryError, RunError, StoppedError
 from lossrun.records import ledger
 from lossrun.records.run_directory import RunDirectory, is_run
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
 # "failed": the cell itself failed, and would fail again. "blocked": the data could not be read or writing failed, so
 # the result is unknown. "apart": its stack failed, and which of the cells is the cause is unknown.
 Ending: TypeAlias = Literal["finished", "diverged", "stopped", "failed", "blocked", "apart"]
+# What signals do in a worker that is not training.
+_HANDLERS: Final[dict[str, signal.Handlers | Callable[[int, FrameType | None], None]]] = {
+    "SIGINT": signal.SIG_IGN,
+    "SIGHUP": signal.SIG_IGN,
+    "SIGTERM": signal.SIG_DFL,
+    "SIGUSR1": interrupts.go_on,
+}
 T = TypeVar("T")
 Training: TypeAlias = Generator[None, None, T]
 LOCK_CHECKED_EVERY: Final = 0.2  # seconds
@@ -61,12 +70,12 @@ def begin_worker() -> None:
     import torch
 
     gc.freeze()  # the garbage collector would visit all objects of torch in each worker, and so copy their memory
-    left_to_it = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}
-    for number in left_to_it:
-        signal.signal(number, signal.SIG_IGN)
+    for name, handler in _HANDLERS.items():
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handler)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, left_to_it)  # blocked by `pool.py` until here
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        # Blocked by `pool.py` until here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {getattr(signal, name) for name in _HANDLERS})
     torch.set_num_threads(1)
     sys.stdout = sys.stderr  # where only the process that distributes the cells writes data
     if (parent := parent_process()) is not None:
@@ -90,12 +99,16 @@ def train_stack(sweep: Path, cells: Sequence[PlannedCell], config_dir: Path, dat
     It may be called again, however a worker ended, even while the old worker is saving its state.
     """
     training = stack_training(sweep, cells, config_dir, data_dir)
-    while True:
-        try:
-            next(training)
-        except StopIteration as over:
-            endings: dict[str, Ended] = over.value
-            return endings
+    try:
+        with interrupts.ended_by("SIGTERM"):
+            while True:
+                try:
+                    next(training)
+                except StopIteration as over:
+                    endings: dict[str, Ended] = over.value
+                    return endings
+    except interrupts.EndedError:  # before training began, or after it
+        return {cell.directory: read_ending(sweep / cell.directory) or Ended("stopped") for cell in cells}
 
 
 def stack_training(

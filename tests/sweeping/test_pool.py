@@ -1,5 +1,6 @@
 """Worker processes, whatever program starts them and wherever."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,9 @@ import pytest
 
 import lossrun
 from lossrun.errors import UsageError
+from lossrun.records.status import status
 from lossrun.sweeping.pool import prepare_workers, worker_pool
+from tests.crash import inline_pool
 from tests.sweeping.conftest import BASE
 
 # At the top of a script and without `if __name__ == "__main__"`, as people write it. SIGTERM is ignored, as by a
@@ -145,7 +148,86 @@ def test_what_ends_a_terminal_is_left_to_the_process_that_started_the_workers(na
         assert pool.submit(signal.getsignal, getattr(signal, name)).result() is signal.SIG_IGN
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+# A dataset and a loss that end their own process once, as somebody who ends one worker of a sweep.
+MINE = """
+import os, signal
+from pathlib import Path
+import numpy as np
+from lossrun import Dataset
+
+def is_planned():
+    return list(Path("runs").glob("*"))
+
+def end(when):
+    if os.environ["ENDS"] == when and is_planned() and not Path("ended").exists():
+        Path("ended").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def data():
+    end("reading")
+    points = np.linspace(-1, 1, 60).reshape(-1, 1)
+    return Dataset(train=(points, points), task="regression")
+
+def loss(outputs, targets):
+    end("training")
+    return (outputs - targets).square().mean(dim=1)
+
+def slow(outputs, targets):
+    if is_planned():
+        Path("training").touch()
+    return loss(outputs, targets)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+@pytest.mark.parametrize("when", ["reading", "training"])
+def test_a_worker_that_is_terminated_alone_leaves_nothing_and_its_cells_go_on(
+    when: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"ends_{when}.py").write_text(MINE)  # imported once
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENDS", when)
+    own = {"dataset": f"ends_{when}:data", "loss": f"ends_{when}:loss"}
+    with inline_pool.installed():
+        found = lossrun.sweep({**BASE, **own}, over="optimizer=sgd,adam", overrides=["seeds=2"])
+    assert (tmp_path / "ended").exists()
+    assert [status(cell.path) for cell in found.final] == ["finished"] * 2
+    assert not [path for path in found.path.rglob("*") if path.suffix == ".tmp" or path.name == "owner.json"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_signals_to_every_process_of_a_sweep(tmp_path: Path) -> None:
+    """As batch systems send them: also to the processes that multiprocessing starts for itself."""
+    (tmp_path / "mine.py").write_text(MINE)
+    config = {**BASE, "dataset": "mine:data", "loss": "mine:slow", "epochs": 100_000, "step": "eager"}
+    (tmp_path / "config.yaml").write_text(json.dumps(config))
+    command = [sys.executable, "-m", "lossrun", "sweep", "config.yaml", "--over", "optimizer=sgd,adam", "--jobs=1"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "ENDS": "never"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM):
+        while not (tmp_path / "training").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        (tmp_path / "training").unlink()
+        os.killpg(process.pid, number)
+    _, said = process.communicate()
+    assert process.returncode == 143, said
+    assert "lossrun resume" in said
+    assert "Traceback" not in said
+    assert "Warning" not in said
+    (sweep,) = (tmp_path / "runs").iterdir()
+    assert not [path for path in sweep.rglob("*") if path.suffix == ".tmp" or path.name == "owner.json"]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP", "SIGTERM", "SIGUSR1"])
 def test_a_signal_is_not_lost_while_the_process_of_the_workers_starts(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
