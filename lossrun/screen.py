@@ -16,8 +16,10 @@ from lossrun.catalog.schedules import moves
 from lossrun.config.config import Best
 from lossrun.experiment import Experiment
 from lossrun.files import is_there
+from lossrun.interrupts import leave_behind
 from lossrun.output import write_data
 from lossrun.records import history, ledger, recorded
+from lossrun.records.status import note_on_missing_locks
 from lossrun.report import training as report
 from lossrun.report.facts import facts
 from lossrun.report.facts import layers as summary_rows
@@ -96,6 +98,7 @@ def train_on_screen(
                     shown(partial(show_progress, event.epoch, event.step_in_epoch, event.steps_per_epoch))
                 else:
                     finished = event
+                    leave_behind(f"{run.name} is finished")
     if more := where_to_read(warned):
         shown(partial(note, screen, more))
     if quiet:
@@ -156,7 +159,7 @@ def _beginning(session: Session, experiment: Experiment, own_layers: Sequence[La
         config, experiment.facts, (*experiment.done, *experiment.notes), own_layers, experiment.reading.source.written
     )
     report.banner(err, {**known, **machine}, summary_rows(config, experiment.facts, own_layers))
-    for text in experiment.remarks:
+    for text in filter(None, (*experiment.remarks, note_on_missing_locks(session.run.path))):
         note(err, text)
     for text in experiment.warnings:
         warning(err, text)

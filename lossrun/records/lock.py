@@ -11,6 +11,7 @@ it ends without writing.
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, fields, replace
@@ -21,12 +22,14 @@ from typing import Final
 
 from lossrun.errors import LockedError
 from lossrun.files import read_regular
+from lossrun.interrupts import held
 from lossrun.records import formats
 from lossrun.records.files import digests, durable, kernel_lock, strict_json
 from lossrun.records.run_directory import RunDirectory
 
 HEARTBEAT: Final = 10.0  # seconds
 MISSED_BEATS: Final = 30  # a paused process, or one whose file server is unreachable, may miss some
+WATCHED_BEATS: Final = 3  # how long a note is watched before it is taken over
 _ENDED: Final = ("Z", "X")  # states of a process, by proc(5)
 
 
@@ -78,9 +81,10 @@ def writing(run: Path) -> Iterator[None]:
         with fence:
             yield
     finally:
-        if noted and os.getpid() == me.pid:  # not in a fork that leaves the block by an exception
-            _remove_note(files.owner_path, only)
-        release()
+        with held():
+            if noted and os.getpid() == me.pid:  # not in a fork that leaves the block by an exception
+                _remove_note(files.owner_path, only)
+            release()
 
 
 def _kernel_lock(run: Path) -> Callable[[], object] | None:
@@ -123,7 +127,8 @@ def _create_note(run: Path, mine: bytes) -> None:
         with suppress(FileExistsError):
             durable.write(path, mine)
             return
-        holder = owner(run)
+        content = _content(path)
+        holder = _named_in(content)
         if holder is None or not _has_ended(path, holder):
             break
         dead = durable.hidden(path)
@@ -131,7 +136,7 @@ def _create_note(run: Path, mine: bytes) -> None:
             path.rename(dead)
             taken = read_regular(dead)
             dead.unlink()
-            if taken != _note(holder):  # another process took it over first, and this is its note
+            if taken != content:  # another process took it over first, and this is its note
                 durable.write(path, taken)
                 break
     raise LockedError(
@@ -182,13 +187,28 @@ def _has_ended(path: Path, holder: Owner) -> bool:
 
 
 def _is_silent(path: Path, holder: Owner) -> bool:
-    """Return whether a process of another host has stopped renewing its note. Only the file server's clock counts."""
+    """Return whether a process of another host has stopped renewing its note.
+
+    On most network file systems only the server's clock counts. On others each host's own clock does, and it may be
+    hours off. So where the age of the note says that its process has ended, or is impossible, the note is watched.
+    """
     if holder.heartbeat is None or holder.host == socket.gethostname():
         return False
     clock = durable.hidden(path)
     try:
         clock.touch()
-        return clock.stat().st_mtime - path.stat().st_mtime > MISSED_BEATS * holder.heartbeat
+        renewed = path.stat().st_mtime
+        age = clock.stat().st_mtime - renewed
+        if -holder.heartbeat <= age <= MISSED_BEATS * holder.heartbeat:
+            return False
+        until = time.monotonic() + WATCHED_BEATS * HEARTBEAT
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, HEARTBEAT / 2))
+            if path.stat().st_mtime != renewed:
+                return False
+        return True
+    except FileNotFoundError:  # released meanwhile
+        return True
     except OSError:
         return False
     finally:
@@ -222,9 +242,22 @@ def owner(run: Path) -> Owner | None:
 
     The lock itself is not touched, because trying it would make a real writer fail.
     """
+    return _named_in(_content(RunDirectory(run).owner_path))
+
+
+def _content(path: Path) -> bytes:
+    """Return what is in a note; nothing where it cannot be read."""
     try:
-        facts = strict_json.loads(read_regular(RunDirectory(run).owner_path))
-    except (OSError, ValueError):
+        return read_regular(path)
+    except OSError:
+        return b""
+
+
+def _named_in(content: bytes) -> Owner | None:
+    """Return who wrote a note; None if it is damaged."""
+    try:
+        facts = strict_json.loads(content)
+    except ValueError:
         return None
     if formats.OWNER(facts, ""):
         return None

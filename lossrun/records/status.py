@@ -33,3 +33,15 @@ def status(run: Path, events: Sequence[Mapping[str, Any]] | None = None) -> Stat
     if final and final != "diverged":
         return final
     return "unknown" if alive is None else "interrupted"
+
+
+def note_on_missing_locks(run: Path) -> str:
+    """Return a sentence about how the run is locked, if its file system has no locks; else ""."""
+    holder = lock.owner(run)
+    if holder is None or holder.heartbeat is None:
+        return ""
+    return (
+        f"the file system of {run.parent} has no locks: {RunDirectory(run).owner_path.name}, renewed every "
+        f"{lock.HEARTBEAT:g} s, tells other processes that this run is being written; if this machine crashes, another "
+        f"one can continue the run after {lock.MISSED_BEATS * lock.HEARTBEAT / 60:g} minutes"
+    )

@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import io
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from lossrun.errors import LockedError, RunError
 from lossrun.records import checkpoints, history, ledger, lock
 from lossrun.records.checkpoints import Checkpoint
 from lossrun.records.files import durable, kernel_lock
-from lossrun.records.status import status
+from lossrun.records.status import note_on_missing_locks, status
 from tests.conftest import state_of
 
 HOLD = """
@@ -141,20 +143,61 @@ def test_without_locks_the_dead_are_followed_and_other_hosts_are_not(tmp_path, m
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "owner.json"]
 
 
-def test_without_locks_a_note_of_another_host_is_taken_over_once_it_is_no_longer_renewed(tmp_path, monkeypatch):
+OFF = [5 * 3600.0, -5 * 3600.0]  # seconds that a clock is behind or ahead
+
+
+def note_of_another_host(run: Path, monkeypatch, heartbeat: float, behind: float) -> Path:
+    """Leave the note of a process of another host, which has a clock of its own, in a file system without locks."""
     without_locks(monkeypatch, errno.ENOLCK)
-    path = tmp_path / "owner.json"
-    with monkeypatch.context() as there, lock.writing(tmp_path):
-        note = path.read_bytes()
-        there.setattr("socket.gethostname", lambda: "elsewhere")
-        with pytest.raises(LockedError, match=f"process {os.getpid()} on "), lock.writing(tmp_path):
-            pytest.fail("it is renewed")
-        old = path.stat().st_mtime - lock.HEARTBEAT * (lock.MISSED_BEATS + 1)
-        os.utime(path, (old, old))
-        with lock.writing(tmp_path):
-            assert path.read_bytes() != note
-            assert lock.owner(tmp_path).host == "elsewhere"
+    monkeypatch.setattr(lock, "HEARTBEAT", heartbeat)
+    note = {"pid": 7, "host": "elsewhere", "since": "2026-11-21T01:45:00+00:00", "process_start": None}
+    path = run / "owner.json"
+    path.write_text(json.dumps({**note, "heartbeat": heartbeat}))
+    renew(path, behind)
+    return path
+
+
+def renew(path: Path, behind: float) -> None:
+    when = time.time() - behind
+    os.utime(path, (when, when))
+
+
+@pytest.mark.parametrize("behind", OFF)
+def test_without_locks_a_note_of_another_host_that_is_not_renewed_is_taken_over(tmp_path, monkeypatch, behind):
+    note_of_another_host(tmp_path, monkeypatch, 0.01, behind)
+    with lock.writing(tmp_path):
+        assert lock.owner(tmp_path).host == socket.gethostname()
     assert [found.name for found in tmp_path.iterdir()] == ["lock"]
+
+
+@pytest.mark.parametrize("behind", [0.0, *OFF])
+def test_without_locks_a_note_that_is_renewed_is_left_alone_whatever_the_clock_of_its_host(
+    tmp_path, monkeypatch, behind
+):
+    path, over = note_of_another_host(tmp_path, monkeypatch, 1.0, behind), threading.Event()
+
+    def keep_renewing() -> None:
+        while not over.wait(0.01):
+            renew(path, behind)
+
+    writer = threading.Thread(target=keep_renewing)
+    writer.start()
+    try:
+        with pytest.raises(LockedError, match="process 7 on elsewhere"), lock.writing(tmp_path):
+            pytest.fail("two writers")
+    finally:
+        over.set()
+        writer.join()
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["lock", "owner.json"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_missing_locks_are_told(tmp_path, monkeypatch, there):
+    if not there:
+        without_locks(monkeypatch, errno.ENOLCK)
+    with lock.writing(tmp_path):
+        assert ("has no locks: owner.json" in note_on_missing_locks(tmp_path)) == (not there)
+    assert note_on_missing_locks(tmp_path) == ""
 
 
 def taken_over(run: Path) -> bytes:
@@ -214,7 +257,43 @@ def test_a_note_that_was_taken_over_is_not_renewed(tmp_path, monkeypatch):
         assert not beating.is_alive()
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ENOSPC])
+def opened_by(opener):
+    """Return `open`, with a function that opens each file."""
+
+    def with_opener(file, mode="r", *more, opener=opener, **options):
+        return before(file, mode, *more, opener=opener, **options)
+
+    before = io.open
+    return with_opener
+
+
+REFUSALS = [errno.EIO, errno.ESTALE, errno.EROFS, errno.EACCES, errno.ENOSPC]
+
+
+@pytest.mark.parametrize("number", REFUSALS, ids=errno.errorcode.get)
+@pytest.mark.parametrize("file", ["lock", "owner.json"])
+def test_a_file_of_the_lock_that_cannot_be_written_is_told_and_readers_go_on(tmp_path, monkeypatch, number, file):
+    ledger.append(tmp_path / "ledger.jsonl", "stopped")
+
+    def refusing(do):
+        def refuse(path, flags=0, *more, **options):
+            if file in Path(os.fsdecode(path)).name and flags & os.O_CREAT:
+                raise OSError(number, os.strerror(number))
+            return do(path, flags, *more, **options)
+
+        return refuse
+
+    with monkeypatch.context() as there:
+        there.setattr(os, "open", refusing(os.open))
+        there.setattr(io, "open", opened_by(os.open))
+        with pytest.raises(RunError, match=f"cannot write .*{file}: {os.strerror(number)}"), lock.writing(tmp_path):
+            pytest.fail("no lock")
+        assert (lock.owner(tmp_path), status(tmp_path)) == (None, "stopped")
+    with lock.writing(tmp_path):
+        assert lock.owner(tmp_path).pid == os.getpid()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE], ids=errno.errorcode.get)
 def test_other_refusals_of_a_lock_are_told(tmp_path, monkeypatch, number):
     without_locks(monkeypatch, number)
     with pytest.raises(RunError, match=f"cannot write .*lock: {os.strerror(number)}"), lock.writing(tmp_path):
