@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lossrun.records import ledger
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.process.stopping import Request
 from tests.cli.conftest import CONFIG, Run
@@ -107,6 +110,97 @@ def test_ctrl_c_ends_a_long_validation_which_is_done_again_later(lossrun: Run, t
     whole, stopped = (RunDirectory(*(tmp_path / "runs").glob(f"*-{name}")) for name in ("whole", "stopped"))
     assert rows(whole) == rows(stopped)
     assert len(rows(whole)) == 3
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("training.starting.prepare:prepare", "nothing was being trained"),
+        ("records.files.new_directories:_renamed", "continue with\n  lossrun resume"),
+        ("records.lock:writing", "continue with\n  lossrun resume"),
+        ("screen:train_on_screen", "continue with\n  lossrun resume"),
+        ("screen:_ending", r"\S+ is finished"),
+    ],
+)
+def test_a_stop_outside_of_training_says_what_becomes_of_the_run(tmp_path: Path, function: str, words: str) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    with forks() as server:
+        done = server.run(
+            ("train", "config.yaml"),
+            tmp_path,
+            prepare="tests.crash.phases:interrupt_in",
+            function=function,
+            name="SIGTERM",
+        )
+    assert done.code == 143
+    assert re.search(f"terminated; {words}", done.err)
+    assert (tmp_path / "runs").exists() == ("nothing" not in words)
+
+
+def test_ctrl_c_ends_the_trial_of_settings_which_are_tried_again_later(lossrun: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("learning_rate: 0.01", "learning_rate: 1e-7"))
+    assert lossrun("train", "config.yaml", "--quiet", "--name", "whole").code == 0
+    with forks() as server:
+        done = server.run(
+            ("train", "config.yaml", "--name", "stopped"),
+            tmp_path,
+            prepare="tests.crash.phases:interrupt_in",
+            function="training.trial:SettingsTrial.__call__",
+            name="SIGINT",
+        )
+    assert done.code == 130
+    assert "state saved; continue with" in done.err
+    assert lossrun("resume", "stopped", "--quiet").code == 0
+    whole, stopped = (RunDirectory(*(tmp_path / "runs").glob(f"*-{name}")) for name in ("whole", "stopped"))
+    assert rows(whole) == rows(stopped)
+    told = [
+        [
+            (event["diagnosis"], event["epoch"])
+            for event in ledger.read(run.ledger_path)
+            if event["event"] == "diagnosed"
+        ]
+        for run in (whole, stopped)
+    ]
+    assert told[0] == told[1] != []
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [(signal.SIGTERM,), (signal.SIGINT,), (signal.SIGINT, signal.SIGINT)],
+    ids=lambda signals: " ".join(number.name for number in signals),
+)
+def test_the_cursor_is_there_again(tmp_path: Path, signals: tuple[signal.Signals, ...]) -> None:
+    pty = pytest.importorskip("pty")
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("epochs: 3", "epochs: 100000"))
+    ours, theirs = pty.openpty()
+    with forks() as server:
+        started = server.start(("train", "config.yaml"), tmp_path, out=Path(os.ttyname(theirs)))
+        seen = b""
+        while b"/100000" not in seen:  # of the progress bar
+            seen += os.read(ours, 1024)
+        for number in signals:
+            started.kill(number)
+        while not started.has_ended():
+            if select.select([ours], [], [], 0.01)[0]:
+                seen += os.read(ours, 1024)
+        done = started.done()
+    os.close(theirs)
+    while select.select([ours], [], [], 0)[0] and (more := read_or_nothing(ours)):
+        seen += more
+    os.close(ours)
+    assert done.code == 128 + signals[0]
+    assert 0 <= seen.rfind(HIDE_CURSOR) < seen.rfind(SHOW_CURSOR)
+
+
+HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"  # DECTCEM of the VT220
+
+
+def read_or_nothing(terminal: int) -> bytes:
+    """Linux reports an error once the other side of a terminal is closed."""
+    try:
+        return os.read(terminal, 1024)
+    except OSError:
+        return b""
 
 
 def test_a_terminal_that_is_closed(tmp_path: Path) -> None:
