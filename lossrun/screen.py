@@ -28,9 +28,9 @@ from lossrun.report.reference.names_in_brackets import where_to_read
 from lossrun.shell import run_command
 from lossrun.training.endings import interrupted
 from lossrun.training.events import EpochRecord, RunFinished, StepProgress
-from lossrun.training.loop import Event, train
+from lossrun.training.loop import train
 from lossrun.training.process.isolation import isolated
-from lossrun.training.process.stopping import Requests, listening
+from lossrun.training.process.stopping import listening
 from lossrun.training.session import Session
 
 # A run is still improving if each of this many last epochs was better than the one before.
@@ -76,7 +76,7 @@ def train_on_screen(
     recent: deque[EpochRecord] = deque(maxlen=STEADY + 1)
     # If rows and bar go to the same terminal, they share a console, or they would overwrite each other.
     screen = out if out.is_terminal else err
-    with listening(_say_what_comes) as asked:
+    with listening(_say_what_comes) as asked, _saying_how_to_go_on(session):
         shown(lambda: _beginning(session, experiment, layers))
         with (
             report.progress_bar(screen, config.epochs, hidden=quiet) as show_progress,
@@ -84,7 +84,7 @@ def train_on_screen(
             # For the whole training, because nothing else uses torch here between two steps.
             isolated(session.stream),
         ):
-            for event in _events(session, asked):
+            for event in train(session, asked):
                 if isinstance(event, EpochRecord):
                     recent.append(event)
                     write_events(event.rows)
@@ -106,10 +106,11 @@ def train_on_screen(
     shown(lambda: _ending(session, finished, still_better=still_better(session.config.best, recent)))
 
 
-def _events(session: Session, asked: Requests) -> Iterator[Event]:
-    """Yield what happens in training. A second Ctrl-C raises StoppedError too."""
+@contextmanager
+def _saying_how_to_go_on(session: Session) -> Iterator[None]:
+    """Raise StoppedError for a second Ctrl-C, which interrupts anything in the block."""
     try:
-        yield from train(session, asked)
+        yield
     except KeyboardInterrupt:
         raise interrupted(session) from None
 

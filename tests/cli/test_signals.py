@@ -76,6 +76,21 @@ def test_a_second_ctrl_c_says_what_is_saved(lossrun: Run, tmp_path: Path) -> Non
     assert lossrun("resume", "last", "--quiet", "--set", "epochs=5").code == 0
 
 
+@pytest.mark.parametrize("first", ["SIGINT", "SIGTERM"])
+def test_a_second_ctrl_c_before_the_first_step_says_how_to_go_on(tmp_path: Path, first: str) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    with forks() as server:
+        done = server.run(
+            ("train", "config.yaml"),
+            tmp_path,
+            prepare="tests.crash.phases:interrupt_in",
+            function="report.training:banner",
+            name=f"{first} SIGINT",
+        )
+    assert done.code == 130
+    assert "interrupted twice, after step 0; the state of step 0 is saved; continue with\n  lossrun resume" in done.err
+
+
 # A model that takes forever to be evaluated, if it was asked to, once the run has begun.
 SLOW = """
 import os, pathlib, time

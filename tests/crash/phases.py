@@ -132,14 +132,15 @@ def list_functions(file: str) -> None:
 
 
 def interrupt_in(function: str, name: str) -> None:
-    """Send a signal to this process as it enters a function for the first time."""
+    """Send signals, one right after the other, to this process as it enters a function for the first time."""
     tempfile.tempdir = None  # known from the process that this one is a fork of
 
     def look(frame: FrameType, event: str, _: Any) -> None:
         if event == "call" and name_of(frame) == function:
             sys.setprofile(None)
             lasts = name != "SIGUSR1" and may_last(frame)
-            os.kill(os.getpid(), getattr(signal, name))
+            for one in name.split():
+                os.kill(os.getpid(), getattr(signal, one))
             while lasts:
                 time.sleep(0.01)
 
