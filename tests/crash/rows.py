@@ -34,6 +34,11 @@ ROWS = (
     Row("kills", "SIGKILL at random times until the run is done: the same bits, one interval lost at most", 0.005),
     Row("sweep-kills", "SIGKILL at random times until a sweep is done: the same plan, the same bits", 0),
     Row("signals", "signals at random moments of every command: it ends in order, nothing is lost", 0),
+    Row(
+        "phases",
+        "a signal in each function of lossrun that a command enters: it ends in order, nothing is lost",
+        0.001,
+    ),
     Row("disk", "SIGKILL, a torn write, a full or failing disk at every file operation of every command", 0.003),
     Row("power", "power lost after every file operation of train and resume, by a strict model of POSIX", 0.01),
     Row("saved-state", "any one key of the saved state dropped or of another type: refused by its name", 0.05),
