@@ -114,6 +114,64 @@ def test_samples_and_classes_with_weights(pair: Make, framework: str, task: str,
     np.testing.assert_allclose(*losses(made), rtol=CLOSE)
 
 
+# One class is ignored, or has no weight, or its samples have none: a batch of it alone has a mean of 0 / 0.
+NOTHING_COUNTS: list[Any] = [
+    ("multiclass", {"name": "cross_entropy", "ignore_index": 1}, False),
+    ("multiclass", {"name": "cross_entropy", "ignore_index": 1, "label_smoothing": 0.1}, True),
+    ("multiclass", {"name": "cross_entropy", "class_weights": {1: 0}}, False),
+    ("multiclass", {"name": "cross_entropy", "class_weights": {2: 3}, "ignore_index": 1}, False),
+    ("multiclass", {"name": "focal", "class_weights": {1: 0}}, True),
+    ("binary", {"name": "binary_cross_entropy", "class_weights": [1, 0]}, False),
+    ("binary", "hinge", True),
+]
+
+
+@pytest.mark.keras
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
+@pytest.mark.parametrize(("task", "loss", "weighted"), NOTHING_COUNTS)
+@pytest.mark.parametrize("framework", ["keras", "pytorch"])
+def test_a_batch_in_which_nothing_counts(pair: Make, framework: str, task: str, loss: Any, weighted: bool) -> None:
+    labels = [1] * 16 + [2, 3] * 12 if task == "multiclass" else [1] * 16 + [0, 1] * 12
+    weights = {"weights": [0.0] * 16 + WEIGHTS[16:]} if weighted else {}
+    parts = {"test": 0, "validation": 0, "targets": labels, **weights}
+    made = pair(framework, "lint=warn", "shuffle=false", **config(task, loss, weighted=weighted, **parts))
+    found, expected = (keras_losses if framework == "keras" else pytorch_losses)(made)
+    assert expected[:3] == [0.0] * 3
+    np.testing.assert_allclose(found, expected, rtol=CLOSE)
+
+
+# Losses with powers, exponentials and clipped values, on outputs that are certain, rightly and wrongly.
+FAR_AWAY: list[Any] = [
+    ("multiclass", {"name": "focal", "gamma": 0.5}, {}),
+    ("multiclass", {"name": "focal", "gamma": 0.5, "label_smoothing": 0.1}, {}),
+    ("multiclass", "generalized_cross_entropy", {}),
+    ("multiclass", {"name": "generalized_cross_entropy", "q": 0.01}, {}),
+    ("binary", {"name": "binary_focal", "gamma": 0.5}, {}),
+    ("binary", "binary_focal", {"output": "sigmoid"}),
+    ("regression", "gaussian_nll", {}),
+]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("task", "loss", "model"), FAR_AWAY)
+@pytest.mark.parametrize("framework", ["keras", "pytorch"])
+def test_losses_and_gradients_far_away(pair: Make, framework: str, task: str, loss: Any, model: dict[str, Any]) -> None:
+    made = pair(framework, model={"name": "linear", **model}, **config(task, loss, weighted=False))
+    objective, targets = made.session.replicas[0].objective, made.session.replicas[0].parts.train.targets[:12]
+    width = made.session.replicas[0].network(torch.zeros(1, 3)).shape[1]
+    activation = {"softmax": lambda y: y.softmax(1), "sigmoid": torch.sigmoid}.get(model.get("output", ""), torch.clone)
+    for size in (0.0, 1.0, 30.0, -200.0):
+        given = activation(size * torch.arange(12.0 * width).mul(2.4).cos().reshape(12, width))
+        ours, theirs = given.clone().requires_grad_(), given.clone().requires_grad_()
+        expected = objective(ours, targets)
+        found = made.script.loss_fn(*((targets, theirs) if framework == "keras" else (theirs, targets))).mean()
+        expected.backward()
+        found.backward()
+        torch.testing.assert_close(found, expected, rtol=CLOSE, atol=1e-6)
+        assert ours.grad is not None
+        torch.testing.assert_close(theirs.grad, ours.grad, rtol=CLOSE, atol=1e-6 * (1 + float(ours.grad.abs().max())))
+
+
 @pytest.mark.keras
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
 def test_the_weights_of_classes_count_in_no_metric_of_keras(pair: Make) -> None:

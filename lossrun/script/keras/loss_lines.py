@@ -4,7 +4,7 @@ The lines use the names `outputs` and `targets`; targets of exclusive classes ar
 """
 
 from lossrun.script.lines.text import call, comment, literal, number
-from lossrun.script.lines.weights import Options, balanced_labels, smoothed_labels
+from lossrun.script.lines.weights import Options, above_zero, balanced_labels, smoothed_labels
 
 
 def weighted_within(o: Options) -> bool:
@@ -122,8 +122,10 @@ def poisson_nll(o: Options) -> list[str]:
 
 def gaussian_nll(o: Options) -> list[str]:
     lines = [
-        "mean, log_variance = ops.split(outputs, 2, axis=-1)",
-        f"log_variance = ops.maximum(log_variance, np.log({number(o['eps'])}))",
+        "mean, given = ops.split(outputs, 2, axis=-1)",
+        f"log_variance = ops.stop_gradient(ops.maximum(given, np.log({number(o['eps'])})))",
+        *comment("The gradient is that of what was given, so that the variance can grow again.", 0),
+        "log_variance = log_variance + (given - ops.stop_gradient(given))",
         "losses = (log_variance + (mean - targets) ** 2 * ops.exp(-log_variance)) / 2",
     ]
     return [*lines, "losses = losses + np.log(2 * np.pi) / 2"] if o["full"] else lines
@@ -149,11 +151,13 @@ def binary_cross_entropy(o: Options) -> list[str]:
 
 
 def binary_focal(o: Options) -> list[str]:
+    yes, no = ("outputs", "(1 - outputs)") if o.form == "probabilities" else ("ops.exp(log_yes)", "ops.exp(log_no)")
     lines = [
         *comment("Computed from logarithms: Keras' own clips probabilities, which loses digits of logits.", 0),
         *smoothed_labels(o),
         *_binary_logarithms(o),
-        "miss = targets * ops.exp(log_no) + (1 - targets) * ops.exp(log_yes)",
+        f"miss = targets * {no} + (1 - targets) * {yes}",
+        *above_zero(o, "ops.maximum(miss, 1e-37)"),
         f"losses = -(miss**{number(o['gamma'])}) * (targets * log_yes + (1 - targets) * log_no)",
     ]
     return [*lines, *balanced_labels(o)]
@@ -195,17 +199,18 @@ def cross_entropy(o: Options) -> list[str]:
 def focal(o: Options) -> list[str]:
     gamma, alpha = number(o["gamma"]), o["alpha"]
     times = "" if alpha == 1 else f"{number(alpha)} * "
+    miss = ["miss = 1 - ops.exp(log_p)", *above_zero(o, "ops.maximum(miss, 1e-37)")]
     if o.smoothing:
         s, k = o.smoothing, o.columns
         return [
             *_log_p(o),
             f"shares = ops.one_hot(targets, {k}) * {number(1 - s)} + {number(s / k)}",
-            f"terms = shares * (1 - ops.exp(log_p)) ** {gamma} * log_p",
+            *miss,
+            f"terms = shares * miss**{gamma} * log_p",
             f"losses = -{times}ops.sum(terms, axis=-1)",
         ]
-    power = f"(1 - ops.exp(log_p)) ** {gamma}"
-    power = f"-{times}{power}" if times else f"-({power})"
-    return [*_right(o), f"losses = {power} * log_p"]
+    power = f"-{times}miss**{gamma}" if times else f"-(miss**{gamma})"
+    return [*_right(o), *miss, f"losses = {power} * log_p"]
 
 
 def multi_margin(o: Options) -> list[str]:
@@ -236,7 +241,7 @@ def generalized_cross_entropy(o: Options) -> list[str]:
         summed = "p = ops.sum(rows * outputs, axis=-1)"
         losses = f"losses = ops.where(p < 1e-7, line, curve) / {q}"
         return [*_rows(o), summed, f"line = {line}", f"curve = {curve}", losses]
-    return [*_right(o), "p = ops.exp(log_p)", f"losses = (1 - p**{q}) / {q}"]
+    return [*_right(o), f"losses = -ops.expm1({q} * log_p) / {q}  # (1 - p**q) / q"]
 
 
 def symmetric_cross_entropy(o: Options) -> list[str]:

@@ -190,13 +190,15 @@ def _reduced(o: Options) -> list[str]:
     if ignored is not None and not o.is_sum:
         kept = f'ops.cast(targets != {ignored}, "float32")'
         counted = f"counted = weights * {kept}" if o.divides_by_weights else f"counted = {kept}"
-        return [counted, *about, f"return {times}ops.sum({losses}) / ops.sum(counted)"]
+        return [counted, *about, f"return {times}ops.divide_no_nan(ops.sum({losses}), ops.sum(counted))"]
     if o.divides_by_weights:
         by = "ops.sum" if o.of_classes or o.columns == 1 else "ops.mean"
         return [
             *comment("PyTorch's convention: divided by the sum of the weights, not by the number of samples."),
             *about,
-            f"return {times}{by}({losses}) / {by}(weights)",
+            f"return {times}ops.divide_no_nan({by}({losses}), {by}(weights))"
+            if o.may_count_nothing
+            else f"return {times}{by}({losses}) / {by}(weights)",
         ]
     if not factor:
         return [f"return {losses}" if o.per_sample else f"return ops.mean({losses}, axis=-1)"]

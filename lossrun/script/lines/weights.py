@@ -12,7 +12,7 @@ from lossrun.catalog.losses.reductions import adds_up_samples
 from lossrun.config.resolve import balanced_weights, class_weights, ignored_class, loss_declaration
 from lossrun.data.samples.dataset import class_amounts
 from lossrun.script.lines.script_input import ScriptInput
-from lossrun.script.lines.text import number
+from lossrun.script.lines.text import comment, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Options:
         columns: The number of outputs.
         weights: One for each class or output, and two for a single output (label 0, label 1); None if all are equal.
         of_samples: Whether samples have weights.
+        some_weigh_nothing: Whether some training samples have weight 0.
     """
 
     declared: Loss
@@ -31,6 +32,7 @@ class Options:
     columns: int
     weights: list[float] | None
     of_samples: bool = False
+    some_weigh_nothing: bool = False
 
     @property
     def name(self) -> str:
@@ -59,6 +61,15 @@ class Options:
     def divides_by_weights(self) -> bool:
         """Whether the mean divides by the sum of the weights, not by the number of samples."""
         return self.weights is not None and self["weight_convention"] == "pytorch" and not self.is_sum
+
+    @property
+    def may_count_nothing(self) -> bool:
+        """Whether a mean may be over a batch in which no sample counts, so that its divisor is 0."""
+        if self.is_sum:
+            return False
+        by_weight = self.parameters.get("weight_convention", "pytorch") == "pytorch"
+        weightless = by_weight and (self.some_weigh_nothing or 0 in (self.weights or ()))
+        return weightless or self.parameters.get("ignore_index") is not None
 
     @property
     def one_hot(self) -> bool:
@@ -102,11 +113,21 @@ def options(experiment: ScriptInput) -> Options:
         weights = [float(f"{weight:.7g}") for weight in balanced_weights(counts, ignored, experiment.facts)]
     declared = loss_declaration(loss)
     assert declared is not None
-    return Options(declared, parameters, facts.task, facts.target_size, weights, has_sample_weights(experiment))
+    weightless = facts.weights is not None and facts.weights[0] == 0
+    return Options(
+        declared, parameters, facts.task, facts.target_size, weights, has_sample_weights(experiment), weightless
+    )
 
 
 def has_sample_weights(experiment: ScriptInput) -> bool:
     return experiment.data.train.weights is not None
+
+
+def above_zero(o: Options, bounded: str) -> list[str]:
+    """Return the line that keeps `miss` of a focal loss above 0, if its power has an infinite slope there."""
+    if not 0 < float(o["gamma"]) < 1:
+        return []
+    return [*comment("At 0 the power has an infinite slope."), f"miss = {bounded}"]
 
 
 def smoothed_labels(o: Options) -> list[str]:

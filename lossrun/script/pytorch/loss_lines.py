@@ -4,7 +4,7 @@ The lines use the names `outputs` and `targets`; targets of exclusive classes ar
 """
 
 from lossrun.script.lines.text import call, comment, literal, number
-from lossrun.script.lines.weights import Options, balanced_labels, smoothed_labels
+from lossrun.script.lines.weights import Options, above_zero, balanced_labels, smoothed_labels
 
 
 def weighted_within(o: Options) -> bool:
@@ -103,12 +103,14 @@ def msle(_: Options) -> list[str]:
 
 
 def gaussian_nll(o: Options) -> list[str]:
-    head = "losses = F.gaussian_nll_loss"
-    arguments = ["mean", "targets", "log_variance.exp()", f"full={o['full']}", f"eps={number(o['eps'])}"]
-    return [
-        "mean, log_variance = outputs.chunk(2, dim=1)",
-        call(head, [*arguments, 'reduction="none"'], level=1),
+    lines = [
+        "mean, given = outputs.chunk(2, dim=1)",
+        f"log_variance = given.clamp(min=math.log({number(o['eps'])}))",
+        *comment("The gradient is that of what was given, so that the variance can grow again.", 0),
+        "log_variance = log_variance.detach() + (given - given.detach())",
+        "losses = (log_variance + (mean - targets) ** 2 * (-log_variance).exp()) / 2",
     ]
+    return [*lines, "losses = losses + math.log(2 * math.pi) / 2"] if o["full"] else lines
 
 
 def cosine_similarity(_: Options) -> list[str]:
@@ -138,8 +140,10 @@ def binary_cross_entropy(o: Options) -> list[str]:
 
 def binary_focal(o: Options) -> list[str]:
     lines = [*smoothed_labels(o), *_binary_logarithms(o)]
+    yes, no = ("outputs", "(1 - outputs)") if o.form == "probabilities" else ("log_yes.exp()", "log_no.exp()")
     lines += [
-        "miss = targets * log_no.exp() + (1 - targets) * log_yes.exp()",
+        f"miss = targets * {no} + (1 - targets) * {yes}",
+        *above_zero(o, "miss.clamp(min=1e-37)"),
         f"losses = -(miss**{number(o['gamma'])}) * (targets * log_yes + (1 - targets) * log_no)",
     ]
     return [*lines, *balanced_labels(o)]
@@ -179,15 +183,12 @@ def _smoothed_rows(o: Options) -> list[str]:
 def focal(o: Options) -> list[str]:
     gamma, alpha = number(o["gamma"]), o["alpha"]
     times = "" if alpha == 1 else f"{number(alpha)} * "
+    miss = ["miss = 1 - log_p.exp()", *above_zero(o, "miss.clamp(min=1e-37)")]
     if o.smoothing:
-        return [
-            *_log_p(o),
-            *_smoothed_rows(o),
-            f"losses = -{times}(shares * (1 - log_p.exp()) ** {gamma} * log_p).sum(dim=1)",
-        ]
-    power = f"(1 - log_p.exp()) ** {gamma}"
-    power = f"-{times}{power}" if times else f"-({power})"
-    return [*_log_p(o), f"log_p = {_right()}", f"losses = {power} * log_p"]
+        summed = f"losses = -{times}(shares * miss**{gamma} * log_p).sum(dim=1)"
+        return [*_log_p(o), *_smoothed_rows(o), *miss, summed]
+    power = f"-{times}miss**{gamma}" if times else f"-(miss**{gamma})"
+    return [*_log_p(o), f"log_p = {_right()}", *miss, f"losses = {power} * log_p"]
 
 
 def multi_margin(o: Options) -> list[str]:
@@ -218,7 +219,7 @@ def generalized_cross_entropy(o: Options) -> list[str]:
         line, curve = f"1 - p * 1e-7 ** ({q} - 1)", f"1 - p.clamp(min=1e-7) ** {q}"  # the slope of p**q has no bound
         losses = f"losses = torch.where(p < 1e-7, line, curve) / {q}"
         return [f"p = {_right('outputs')}", f"line = {line}", f"curve = {curve}", losses]
-    return [*_log_p(o), f"p = {_right()}.exp()", f"losses = (1 - p**{q}) / {q}"]
+    return [*_log_p(o), f"log_p = {_right()}", f"losses = -torch.expm1({q} * log_p) / {q}  # (1 - p**q) / q"]
 
 
 def symmetric_cross_entropy(o: Options) -> list[str]:

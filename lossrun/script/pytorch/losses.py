@@ -75,13 +75,13 @@ _NOTES: Final[Mapping[str, tuple[str, ...]]] = {
 def _class(o: Options) -> str | None:
     """Return `loss_fn = nn...` if PyTorch has exactly this loss with these options."""
     name, arguments, logits = o.name, [], o.form == "logits"
+    if o.may_count_nothing:
+        return None  # torch's mean over a batch in which no sample counts is NaN
     if name == "cross_entropy" and o.form != "probabilities":
         # torch divides by the weights of the samples that count, as lossrun does in this convention.
         if o.reduction == "mean" and (o.weights is None or o.divides_by_weights):
             if o.weights is not None:
                 arguments.append(f"weight=torch.tensor({literal(o.weights)})")
-            if o["ignore_index"] is not None:
-                arguments.append(f"ignore_index={o['ignore_index']}")
             if logits and o.smoothing:
                 arguments.append(f"label_smoothing={number(o.smoothing)}")
             if logits or not o.smoothing:
@@ -135,7 +135,7 @@ def _mean(o: Options) -> list[str]:
     ignored = o.parameters.get("ignore_index")
     if o.weights is None:
         if ignored is not None and not o.is_sum:
-            return [f"return losses.sum() / (targets != {ignored}).sum()  # samples that count"]
+            return _divided(o, "losses.sum()", f"(targets != {ignored}).sum()")
         return ["return losses.mean()"]
     # The lines of cross_entropy and of the smoothed binary_cross_entropy contain the weights.
     weighted = "losses" if _weighted_within(o) else "(weights * losses)"
@@ -145,9 +145,9 @@ def _mean(o: Options) -> list[str]:
     if ignored is not None:
         kept = f"(targets != {ignored})"
         total = f"(weights * {kept}).sum()" if o.divides_by_weights else f"{kept}.sum()"
-        return ["return losses.mean()"] if o.is_sum else [f"return {weighted}.sum() / {total}"]
+        return ["return losses.mean()"] if o.is_sum else _divided(o, f"{weighted}.sum()", total)
     if o.of_classes or o.columns == 1:
-        return [f"return {weighted}.sum() / weights.sum()  # PyTorch's convention"]
+        return _divided(o, f"{weighted}.sum()", "weights.sum()", "  # PyTorch's convention")
     return [f"return {weighted}.mean() / weights.mean()  # PyTorch's convention"]
 
 
@@ -165,7 +165,18 @@ def _weighted_mean(o: Options) -> list[str]:
         counted = counted.replace("torch.lerp(CLASS_WEIGHTS[0], CLASS_WEIGHTS[1], targets[:, 0])", "weights[:, 0]")
     if not counted:
         return [*lines, "return (sample_weights * losses).mean()"]
-    return [*lines, f"counts = {counted}", "return (sample_weights * losses).sum() / counts.sum()"]
+    return [*lines, f"counts = {counted}", *_divided(o, "(sample_weights * losses).sum()", "counts.sum()")]
+
+
+def _divided(o: Options, losses: str, total: str, about: str = "") -> list[str]:
+    """Return the lines that divide summed losses by what counts."""
+    if not o.may_count_nothing:
+        return [f"return {losses} / {total}{about}"]
+    return [
+        f"total = {total}{about}",
+        *comment("A batch may have no sample that counts.", 0),
+        f"return {losses} / total.where(total > 0, 1)",
+    ]
 
 
 def _counting(o: Options, sample_weights: str, class_weights: str) -> str:
