@@ -22,7 +22,7 @@ from lossrun.health.alternatives import (
     of_loss,
     smaller_rate,
 )
-from lossrun.health.circumstances import RATE, Advice, Circumstances, last_of_each_key
+from lossrun.health.circumstances import RATE, Advice, Circumstances, begins_unusually, last_of_each_key
 from lossrun.health.early_fall import also_without_schedule, without_schedule
 from lossrun.health.layers import Layers
 
@@ -34,8 +34,6 @@ RAISED: Final = 1.5
 LOWERED: Final = 0.1
 # A best epoch in this part of the run came early.
 EARLY: Final = 0.7
-# Settings of initializations that ignore the number of inputs of a layer.
-OF_ANY_SIZE: Final = ("std", "value")
 # If one class has this share of the samples, the others are rare.
 RARE: Final = 0.8
 _DIVERGED: Final = ("dead", "exploded", "non_finite")
@@ -145,14 +143,12 @@ def _by_schedule(known: Circumstances, row: Mapping[str, Any], *, diverged: bool
 
 def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None:
     """Return the advice that follows from the gradients, from the outputs to the inputs."""
-    init = dict(known.config.model.parameters.get("init") or {})
-    any_size = any(key in init for key in OF_ANY_SIZE)
     if layers.at_outputs == 0 and known.facts.task != "regression":
         output = known.config.model["output"]
         return smaller_rate(known, f"the {output} of every output is saturated, so no gradient enters the network")
     if name == "vanishing_gradient":
         return Advice("", ("model.activation=relu", "model.init=he_normal"))
-    if name == "saturated_units" and any_size:
+    if name == "saturated_units" and begins_unusually(known):
         return Advice(
             "the first weights are so large that most units begin where their slope is nearly 0",
             ("model.init=glorot_uniform",),

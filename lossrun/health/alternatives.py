@@ -13,6 +13,7 @@ from lossrun.health.circumstances import (
     Advice,
     Circumstances,
     Settings,
+    begins_unusually,
     last_of_each_key,
     middle_rate,
     rounded,
@@ -52,9 +53,8 @@ def smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
     smaller = [*(rounded(rate * share) for share in SMALLER), *(one for one in middle_rate(known) if one < rate)]
     losses = _with_rates(known, smaller)
     trained = {tried: loss for tried, loss in losses.items() if isfinite(loss)}
-    init = dict(known.config.model.parameters.get("init") or {})
-    if {"std", "value"} & init.keys() and min(trained.values(), default=inf) > 1:
-        return Advice("the network is dead from its first weights, at any learning rate", ("model.init=torch",))
+    if min(trained.values(), default=inf) > STILL and (found := _other_first_weights(known, smaller)):
+        return found
     ordinary = {tried: loss for tried, loss in trained.items() if usual[0] <= tried <= usual[1]}
     # If only tiny steps train, the numbers are too large for any usual rate.
     if min(ordinary.values(), default=inf) > 1 and (found := _furthest(known, _scaled(known, smaller), 1.0)):
@@ -65,6 +65,17 @@ def smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
     best = min(candidates, key=lambda tried: candidates[tried])
     reason = why or f"the learning rate of {rate:g} is too large"
     return Advice(f"{reason}; {best:g} trained when it was tried", (f"{RATE}{best:g}",))
+
+
+def _other_first_weights(known: Circumstances, rates: Sequence[float]) -> Advice | None:
+    """Return torch's first weights if the configured ones may be to blame and these train, or cannot be tried."""
+    if not begins_unusually(known):
+        return None
+    others: Settings = ("model.init=torch",)
+    tried = known.try_out([(*others, *rate) for rate in [(), *((f"{RATE}{one:g}",) for one in rates)]])
+    if min(tried.values(), default=0.0) > STILL:
+        return None
+    return Advice("the network is dead from its first weights, at any learning rate", others)
 
 
 def _scaled(known: Circumstances, rates: Sequence[float]) -> list[tuple[Settings, str]]:

@@ -116,6 +116,12 @@ def bounded_steps(known: Circumstances) -> bool:
     return declared is not None and declared.bounded_steps
 
 
+def begins_unusually(known: Circumstances) -> bool:
+    """Return whether the first weights ignore the number of a layer's inputs, or the first biases are not 0."""
+    init = known.config.model.parameters.get("init") or {}
+    return any(init.get(key) for key in ("std", "value", "bias", "bias_std"))
+
+
 def rounded(rate: float) -> float:
     """Return a learning rate to one digit."""
     return float(f"{rate:.0e}")

@@ -1,4 +1,4 @@
-"""Thirty-two faults of our own, each with a healthy twin.
+"""Thirty-four faults of our own, each with a healthy twin.
 
 They cover the lists of UMLAUT (Schoop, Huang and Hartmann 2021), NeuraLint (Nikanjam, Ben Braiek, Morovati and Khomh
 2021) and AUTOTRAINER (Zhang, Zhai, Ma and Shen 2021): data that are not scaled, wrong last layers and losses, missing
@@ -290,6 +290,22 @@ OWN: Final[tuple[Fault, ...]] = (
         "binary_cross_entropy",
         {"model": NET},
         learning_rate=0.001,
+    ),
+    _fault(
+        "biases below all inputs",
+        "dead_units dead",
+        CURVE,
+        {**NET, "init": {"name": "he_normal", "bias": -8.0}},
+        "mse",
+        {"model": NET},
+    ),
+    _fault(
+        "biases beyond all slopes",
+        "saturated_units dead",
+        MULTI,
+        {**TANH, "init": {"name": "glorot_uniform", "bias": 20.0}},
+        "cross_entropy",
+        {"model": TANH},
     ),
     # The learning rate and the length.
     _fault(
