@@ -68,6 +68,18 @@ WAYS = ["csv", "csv with commas", "npz float64", "npz >f8", "npz longdouble", "i
 WAYS += [f"own {kind}" for kind in ("numpy", "torch", "list", "object")]
 
 
+@pytest.mark.parametrize("factor", [2.0**-100, 2.0**-600, 2.0**-1000, 2.0**100])
+def test_a_factor_changes_nothing(loaded: Callable[..., Data], tmp_path: Path, factor: float) -> None:
+    scaled = []
+    for times in (1.0, factor):
+        given = dataset("npz float64", tmp_path, X * times, Y * times)
+        data = loaded(given.pop("name"), standardize=BOTH, **given)
+        assert not [note for note in data.notes if "differences" in note]
+        scaled.append([data.input_scaling.apply(data.train.inputs), data.target_scaling.apply(data.train.targets)])
+    for one, other in zip(*scaled, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("shift", SHIFTS)
 def test_a_shift_changes_nothing(loaded: Callable[..., Data], tmp_path: Path, way: str, shift: int) -> None:

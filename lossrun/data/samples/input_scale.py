@@ -33,7 +33,8 @@ def input_scale(inputs: np.ndarray, scaling: Scaling, columns: tuple[str, ...]) 
         return InputScale(float(low.min()), float(high.max()), 0.0, 0.0)
     widths = (high - low)[varies]
     std = np.sqrt(sum(np.square(table - mean).sum(axis=0) for table in tables()) / sum(counts))
-    offsets = np.abs(mean) / np.where(varies, std, np.inf)
+    # The squares of differences below 1e-162 are 0.
+    offsets = np.abs(mean) / np.where(varies, np.where(std > 0, std, high - low), np.inf)
     if not (offsets[varies] > FAR).all():
         offsets = np.where(np.maximum(np.abs(low), np.abs(high)) > UNIT, offsets, 0.0)
     farthest = int(offsets.argmax())

@@ -11,6 +11,8 @@ from lossrun.digits import reach
 BLOCK: Final = 4096
 # From this number of standard deviations on, the last digits of a mean matter.
 FAR_FROM_ZERO: Final = 1e6
+# Below this standard deviation, squares lose digits or are 0.
+TINY: Final = 1e-150
 # Numbers to consider when looking for lost differences, and the share that may be lost.
 LOOKED_AT: Final = 4096
 NUMBERS_LOOKED_AT: Final = 1 << 22
@@ -145,12 +147,17 @@ def _moments(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = table.mean(axis=0, dtype=np.float64)
     std = table.std(axis=0, dtype=np.float64)
     # Rounding can give a constant column a tiny standard deviation, so constant columns are detected separately.
-    constant = table.max(axis=0) == table.min(axis=0)
+    widths = np.subtract(table.max(axis=0), table.min(axis=0), dtype=np.float64)
+    constant = widths == 0
     far = (np.abs(mean) > FAR_FROM_ZERO * std) & ~constant
     if far.any():
         # The sum of large numbers is rounded; a second pass corrects the mean.
         mean = np.where(far, mean + (table - mean).mean(axis=0, dtype=np.float64), mean)
         std = np.where(far, np.sqrt(np.square(table - mean).mean(axis=0, dtype=np.float64)), std)
+    tiny = (std < TINY) & ~constant
+    if tiny.any():
+        scale = np.where(tiny, widths, 1.0)
+        std = np.where(tiny, scale * ((table - mean) / scale).std(axis=0, dtype=np.float64), std)
     return mean, np.where(constant, 1.0, std)
 
 
