@@ -68,11 +68,15 @@ def cross_entropy(
     logarithms = log_probabilities(outputs, inputs)
     if indexed and not label_smoothing:
         return F.nll_loss(logarithms, targets, weights, reduction="none", ignore_index=ignored)
-    rows = target_rows(outputs, targets)
+    # What is ignored need not be a class.
+    counts = (targets != ignored).unsqueeze(1) if indexed else None
+    rows = target_rows(outputs, targets if counts is None else targets * counts.squeeze(1))
     shares = smoothed(rows, label_smoothing, classes)
     if weights is not None:
         shares = shares * weights
-    if 0 <= ignored < classes:
+    if counts is not None:
+        shares = shares * counts
+    elif 0 <= ignored < classes:
         shares = shares * (1 - rows[:, ignored : ignored + 1])
     # A class with a share of 0 costs nothing, even if its log-probability is -inf.
     return -torch.where(shares == 0, 0.0, shares * logarithms).sum(dim=1)

@@ -105,8 +105,8 @@ def _form(name: str, from_logits: Any) -> str:
 def _checked(name: str, key: str, declared: Parameter, value: Any) -> Any:
     """Return the value as a config would hold it. A tensor of weights is checked and stays on its device."""
     if declared.name == "ignore_index":
-        # In a config a label is written as in the data; here targets are indices.
-        declared = replace(declared, type=int, at_least=0, form="")
+        # In a config a label is written as in the data; here targets are indices, or numbers that stand for no class.
+        declared = replace(declared, type=int, form="")
     plain = list(value) if isinstance(value, tuple) else value.tolist() if hasattr(value, "tolist") else value
     checked, _, problem = leaves.check(declared, plain)
     if problem:

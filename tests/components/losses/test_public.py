@@ -49,6 +49,25 @@ def test_conventions_are_carried(name, parameters, inputs):
     assert loss(name, **parameters).keywords["inputs"] == inputs
 
 
+@pytest.mark.parametrize("ignored", [-100, -1, 1, 255])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("CrossEntropyLoss", {}),
+        ("CrossEntropyLoss", {"label_smoothing": 0.1, "class_weights": [1.0, 2.0, 3.0]}),
+        ("NLLLoss", {}),
+        ("cross_entropy", {"inputs": "probabilities", "label_smoothing": 0.1}),
+    ],
+)
+def test_what_is_ignored_need_not_be_a_class(name, parameters, ignored):
+    """As in torch, where the usual mark is -100, and in Keras (ignore_class=-1): such samples cost 0."""
+    outputs = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6], [0.2, 0.5, 0.3], [0.6, 0.1, 0.3]])
+    targets = torch.tensor([0, ignored, 2, ignored])
+    found = loss(name, ignore_index=ignored, **parameters)(outputs, targets)
+    expected = loss(name, **parameters)(outputs[::2], targets[::2])
+    torch.testing.assert_close(found, torch.stack([expected[0], torch.zeros(()), expected[1], torch.zeros(())]))
+
+
 def test_it_is_called_as_outputs_then_targets():
     outputs, targets = torch.eye(3), torch.tensor([0, 2, 1])
     weighted = loss("CrossEntropyLoss", class_weights=[1.0, 2.0, 3.0])
@@ -74,7 +93,7 @@ def test_it_is_called_as_outputs_then_targets():
         ("quantile", {"q": 1.5}, "q: 1.5 is not allowed; expected a number above 0 and below 1"),
         ("quantile", {"q": 0.5, "tau": 0.5}, "quantile: tau and q mean the same; keep one of them"),
         ("cross_entropy", {"class_weights": [1.0, -1.0]}, "class_weights: -1.0 is not allowed; expected a list"),
-        ("cross_entropy", {"ignore_index": 1.5}, "ignore_index: 1.5 is not allowed; expected an integer of at least 0"),
+        ("cross_entropy", {"ignore_index": 1.5}, "ignore_index: 1.5 is not allowed; expected an integer"),
         ("cross_entropy", {"inputs": "scores"}, "inputs: 'scores' is not known"),
         ("cross_entropy", {"from_logits": "yes"}, "from_logits='yes'; expected true or false"),
         ("cross_entropy", {"from_logits": True, "inputs": "logits"}, "inputs and from_logits mean the same"),
