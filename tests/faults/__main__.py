@@ -1,7 +1,7 @@
 """Print what lossrun finds of faulty networks, and what it says of their healthy twins: `python -m tests.faults`.
 
 python -m tests.faults                all cases, in some minutes
-python -m tests.faults own            thirty-four faults of our own
+python -m tests.faults own            thirty-five faults of our own
 python -m tests.faults published      fifteen of a published benchmark
 python -m tests.faults 48934338       one of them
 """

@@ -1,4 +1,4 @@
-"""Thirty-four faults of our own, each with a healthy twin.
+"""Thirty-five faults of our own, each with a healthy twin.
 
 They cover the lists of UMLAUT (Schoop, Huang and Hartmann 2021), NeuraLint (Nikanjam, Ben Braiek, Morovati and Khomh
 2021) and AUTOTRAINER (Zhang, Zhai, Ma and Shen 2021): data that are not scaled, wrong last layers and losses, missing
@@ -306,6 +306,16 @@ OWN: Final[tuple[Fault, ...]] = (
         {**TANH, "init": {"name": "glorot_uniform", "bias": 20.0}},
         "cross_entropy",
         {"model": TANH},
+    ),
+    _fault(
+        "batch norm of two samples",
+        "few_normalized",
+        MULTI,
+        {**NET, "batch_norm": True},
+        "cross_entropy",
+        {"batch_size": 32},
+        batch_size=2,
+        epochs=8,
     ),
     # The learning rate and the length.
     _fault(

@@ -12,6 +12,8 @@ from lossrun.lint.size import declared_layers, layers
 
 # A learning rate of plain descent above which units without bounds run away.
 HIGH: Final = 0.5
+# Batch norm's mean over this many samples is mostly chance.
+FEW_NORMALIZED: Final = 4
 # How often dropout may switch off all units of a layer, and how many it should leave on average.
 ALL_DROPPED: Final = 0.01
 FEW_LEFT: Final = 2.0
@@ -36,16 +38,29 @@ def model_shape(case: Case) -> Iterator[Violation]:
         )
 
 
+def _normalizes_over_samples(case: Case) -> bool:
+    """Return whether batch norm averages over nothing but samples; it can also average over the pixels of an image."""
+    return any(row.type == "batch_norm" and prod(row.output_shape[1:]) == 1 for row in layers(case.config, case.facts))
+
+
+def few_normalized(case: Case) -> Iterator[Violation]:
+    """Find batches so small that batch norm mixes up their samples."""
+    if 1 < case.batch_size <= FEW_NORMALIZED and _normalizes_over_samples(case):
+        yield Violation(
+            ("batch_size",),
+            f"batch norm normalizes each sample by a batch of {case.batch_size}, so its outputs depend mostly on which "
+            "other samples are in the batch",
+            "set batch_size: 32, or model.batch_norm: false",
+            ("batch_size=32",),
+        )
+
+
 def lone_last_batch(case: Case) -> Iterator[Violation]:
     """Find a last batch of one sample, which batch norm cannot normalize."""
     samples, size = case.facts.train, case.batch_size
     if case.config.drop_last and size > 1:
         return
-    # Batch norm can average over the pixels of a single image, but not over a single number.
-    single = [
-        row for row in layers(case.config, case.facts) if row.type == "batch_norm" and prod(row.output_shape[1:]) == 1
-    ]
-    if single and (samples % size or size) == 1:
+    if _normalizes_over_samples(case) and (samples % size or size) == 1:
         yield Violation(
             ("batch_size",),
             f"the last batch of {samples} samples in batches of {size} has one sample, which batch norm cannot "
@@ -142,6 +157,19 @@ MODEL_RULES: Final[dict[str, Rule]] = {
             "model: {name: mlp, batch_norm: true}\nbatch_size: 64",
             "dataset: {name: synthetic_regression, samples: 129, validation: 0, test: 0}\nloss: mse\n"
             "model: {name: mlp, batch_norm: true}\nbatch_size: 64\ndrop_last: true",
+        ),
+    ),
+    "few_normalized": Rule(
+        check=few_normalized,
+        severity="warn",
+        meaning="With batch norm, a batch must have more than a few samples.",
+        why="Training uses the mean of the batch, which is mostly chance for a few samples; evaluation uses the mean "
+        "over many batches. So the model is trained on other numbers than it is used with.",
+        example=Example(
+            "dataset: {name: synthetic_regression, samples: 200}\nloss: mse\n"
+            "model: {name: mlp, batch_norm: true}\nbatch_size: 2",
+            "dataset: {name: synthetic_regression, samples: 200}\nloss: mse\n"
+            "model: {name: mlp, batch_norm: true}\nbatch_size: 32",
         ),
     ),
     "no_batch": Rule(
