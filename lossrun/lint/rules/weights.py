@@ -121,6 +121,21 @@ def ignored_class(case: Case) -> Iterator[Violation]:
         )
 
 
+def void_label(case: Case) -> Iterator[Violation]:
+    """Find PyTorch's mark for samples without a label, trained as a class."""
+    parameters, facts = case.config.loss.parameters, case.facts
+    takes_it = case.loss is not None and "ignore_index" in parameters
+    is_class = not facts.numbered and facts.class_of(_NO_LABEL) is not None
+    if takes_it and is_class and parameters["ignore_index"] is None:
+        yield Violation(
+            ("loss",),
+            f"the label {_NO_LABEL} is trained as a class; PyTorch marks samples without a label like this and leaves "
+            "them out",
+            f"set loss.ignore_index: {_NO_LABEL}",
+            (f"loss.ignore_index={_NO_LABEL}",),
+        )
+
+
 def weights_cancel(case: Case) -> Iterator[Violation]:
     """Find weights that have no effect because each batch has one sample."""
     parameters, facts = case.config.loss.parameters, case.facts
@@ -159,6 +174,10 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
+_VOID: Final = (
+    "dataset:\n  name: inline\n  inputs: [1, 2, 3, 4, 5, 6, 7, 8]\n  targets: [0, 1, 2, -100, 0, 1, 2, 0]\n"
+    "  task: multiclass\n  validation: 0\n  test: 0"
+)
 _FEW: Final = "dataset: {name: inline, inputs: [1, 2, 3], targets: [0, 0, 1], task: multiclass}"
 
 WEIGHT_RULES: Final[dict[str, Rule]] = {
@@ -193,6 +212,14 @@ WEIGHT_RULES: Final[dict[str, Rule]] = {
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 255}",
             "dataset: {name: synthetic_classification, classes: 3}\nloss: {name: cross_entropy, ignore_index: 2}",
         ),
+    ),
+    "void_label": Rule(
+        check=void_label,
+        severity="warn",
+        meaning="Samples marked as having no label must not be a class.",
+        why="PyTorch's cross-entropy leaves out targets of -100 unless told otherwise, and many datasets are written "
+        "for it. Here each label of the data is a class until ignore_index names it.",
+        example=Example(f"{_VOID}\nloss: cross_entropy", f"{_VOID}\nloss: {{name: cross_entropy, ignore_index: -100}}"),
     ),
     "weights_cancel": Rule(
         check=weights_cancel,
