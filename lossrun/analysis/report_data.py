@@ -74,6 +74,7 @@ class ReportData:
         tuning: How a sweep chose the values of the runs; None for any other runs.
         about: Which data the runs have, if a sweep has several: `dataset=moons`.
         pairs: The pair of each run of a sweep, as in `Board.pairs`.
+        method: The sentence for a paper: how the runs of a sweep were tuned and compared.
     """
 
     comparison: ComparedRuns
@@ -85,6 +86,7 @@ class ReportData:
     tuning: TuningResult | None = None
     about: str = ""
     pairs: tuple[str, ...] = ()
+    method: str = ""
 
 
 def report_data(
@@ -93,6 +95,7 @@ def report_data(
     tuning: TuningResult | None = None,
     about: str = "",
     pairs: tuple[str, ...] = (),
+    method: str = "",
     configs: Mapping[Path, Mapping[str, Any]] = MappingProxyType({}),
 ) -> ReportData:
     """Read what the page needs besides the `comparison` of these runs. What cannot be read is reported.
@@ -100,6 +103,7 @@ def report_data(
     Args:
         about: Which data the runs have, if a sweep has several.
         pairs: The pair of each run of a sweep.
+        method: How these were tuned, in a sentence.
         configs: {directory: config} of runs that are compared under a config other than the one they were trained with.
     """
     groups = on_shared_seeds(grouped(runs))
@@ -117,6 +121,7 @@ def report_data(
         tuning=tuning,
         about=about,
         pairs=pairs,
+        method=method,
     )
 
 

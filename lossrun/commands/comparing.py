@@ -189,8 +189,10 @@ def compare(
         from lossrun.analysis.report_data import report_data
         from lossrun.report.html.page import save_page
         from lossrun.report.layout.console import note, stderr
+        from lossrun.report.sweep import method
 
-        save_page(report_data(loaded, comparison, tuning, pairs=board.pairs if board else ()), html)
+        pairs, told = (board.pairs, method(result)) if result and board else ((), "")
+        save_page(report_data(loaded, comparison, tuning, pairs=pairs, method=told), html)
         note(stderr(), f"{html} written")
     more = _tuning(result, comparison) if result is not None and format_ in (Format.md, Format.latex) else ()
     _print(
@@ -260,10 +262,17 @@ def _show_sweep(sweep: Path, result: "SweepResult", html: Path | None, *, everyt
         return
     from lossrun.analysis.report_data import report_data
     from lossrun.report.html.page import save_page
+    from lossrun.report.sweep import method
 
     parts = [
         report_data(
-            board.runs, board.comparison, result.tunings.get(board.about), board.about, board.pairs, board.configs
+            board.runs,
+            board.comparison,
+            result.tunings.get(board.about),
+            board.about,
+            board.pairs,
+            method(result),
+            board.configs,
         )
         for board in result.boards
         if board.comparison is not None

@@ -268,6 +268,7 @@ def test_the_curves_of_a_sweep_are_drawn_everywhere(lossrun: Run, tmp_path: Path
     assert result.code == 0
     assert result.out.startswith("Leaderboard")
     page = Path("page.html").read_text()
+    assert page.count("Each pair was tuned over 3 values of learning_rate on 2 seeds, by validation rmse;") == 1
     assert "val_rmse in tuning against learning_rate" in page
     assert page.count('class="point"') >= 6
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult
 from lossrun.analysis.sweeps.words import word
 from lossrun.analysis.values.readings import Spread
 from lossrun.catalog.metric_names import Goal
+
+MOST_COLUMNS: Final = 4  # of a map, if the other key has fewer values: pages and terminals have room for more rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ def sensitivity(tuning: TuningResult) -> Sensitivity | None:
 
 
 def heat_map(tuning: TuningResult) -> HeatMap | None:
-    """Return the map; None unless exactly two keys make the pairs, each with several values."""
+    """Return the map; None unless exactly two keys make the pairs, each with several values.
+
+    The first key is in the rows, or the one with more values if they are too many for columns.
+    """
     alternatives = {key: _alternatives([pair.pair for pair in tuning.pairs], key) for key in tuning.pairs[0].pair}
     keys = tuple(key for key, values in alternatives.items() if len(values) > 1)
     if len(keys) != 2:
@@ -98,7 +103,8 @@ def heat_map(tuning: TuningResult) -> HeatMap | None:
     rows, columns = alternatives[keys[0]], alternatives[keys[1]]
     found = {(word(pair.pair[keys[0]]), word(pair.pair[keys[1]])): pair.score for pair in tuning.pairs}
     scores = tuple(tuple(found.get((row, column)) for column in columns) for row in rows)
-    return HeatMap((keys[0], keys[1]), rows, columns, scores, tuning.metric, tuning.goal)
+    map_ = HeatMap((keys[0], keys[1]), rows, columns, scores, tuning.metric, tuning.goal)
+    return map_.turned if len(columns) > max(len(rows), MOST_COLUMNS) else map_
 
 
 def _line(number: int, name: str, pair: PairTuning, key: str) -> SensitivityLine:

@@ -19,7 +19,7 @@ from lossrun.report.html.held_out import calibration_section, confusion_section,
 from lossrun.report.html.markup import Markup, element, joined
 from lossrun.report.html.sensitivity import tuning_section
 from lossrun.report.html.tables import DECIDES, DESCRIBES, absences, differences_table, matrix, runs_table, target_table
-from lossrun.report.html.verdicts import notes, verdicts_section
+from lossrun.report.html.verdicts import notes, sentence, verdicts_section
 from lossrun.report.layout.files import save
 from lossrun.report.layout.numbers import format_number
 from lossrun.shell import command, run_word
@@ -107,7 +107,10 @@ def _summary(data: ReportData) -> str:
 
 
 def _tuning(data: ReportData) -> list[Markup | None]:
-    return tuning_section(data.tuning, data.pairs) if data.tuning else []
+    if data.tuning is None:
+        return []
+    method = element("p", sentence(data.method), class_="note") if data.method else None
+    return [*tuning_section(data.tuning, data.pairs), method]
 
 
 def _runs(data: ReportData) -> list[Markup | None]:

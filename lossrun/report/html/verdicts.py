@@ -45,7 +45,7 @@ def verdicts_section(data: ReportData) -> list[Markup | None]:
         parts.append(element("div", *figures, class_="panels"))
     if comparison.verdicts:
         drawn = _DRAWN.format(own=" on one of the splits" if comparison.own_splits else "")
-        parts.append(element("p", with_code(" ".join([drawn, *map(_sentence, basis(comparison))])), class_="note"))
+        parts.append(element("p", with_code(" ".join([drawn, *map(sentence, basis(comparison))])), class_="note"))
     parts.append(notes((*comparison.refusals, *comparison.notes), "hint"))
     parts.append(notes(comparison.warnings, "warning"))
     return parts
@@ -78,7 +78,8 @@ def notes(sentences: Sequence[str], kind: str) -> Markup | None:
     return element("ul", *items, class_=f"notes {kind}") if items else None
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return a text with a capital letter and a full stop."""
     return f"{_capitalized(text)}."
 
 

@@ -22,7 +22,6 @@ _LABEL_WIDTH: Final = 56  # characters in a row of the legend
 _CHARACTER: Final = 0.06  # inches of a character of a label at most, on average
 _ROW_LABEL: Final = 18  # characters in a line of a label next to the map
 _SCORE: Final = 0.45  # inches that a score needs
-_MOST_COLUMNS: Final = 4
 _FONT_SIZE: Final = 8
 
 
@@ -47,8 +46,6 @@ def _drawn(found: Sensitivity, map_: HeatMap | None) -> "Figure":
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         above: FigureBase = figure
     else:
-        # A column of a paper has room for more rows, not for more columns.
-        map_ = map_.turned if len(map_.columns) > max(len(map_.rows), _MOST_COLUMNS) else map_
         labels = _MapLabels.of(map_)
         figure = Figure(figsize=(_WIDTH, height + labels.height), layout="constrained")
         # Labels of the map must not make the curves narrower, and their legend belongs directly below them.

@@ -77,6 +77,26 @@ def test_two_keys_make_a_map() -> None:
 
 
 @pytest.mark.parametrize(
+    ("losses", "optimizers", "keys"),
+    [
+        ("ab", "abcd", ("loss", "optimizer")),
+        ("ab", "abcde", ("optimizer", "loss")),
+        ("abcde", "ab", ("loss", "optimizer")),
+        ("abcde", "abcde", ("loss", "optimizer")),
+    ],
+)
+def test_a_map_of_many_columns_is_turned(losses: str, optimizers: str, keys: tuple[str, str]) -> None:
+    pairs = [{"loss": loss, "optimizer": name} for loss in losses for name in optimizers]
+    found = heat_map(tuning(pairs, {"learning_rate": [0.1, 0.2]}))
+    assert found is not None
+    assert found.keys == keys
+    pair = dict(zip(keys, (found.rows[-1], found.columns[0]), strict=True))
+    score = found.scores[-1][0]
+    assert score is not None
+    assert score.mean == 1.0 + pairs.index(pair)
+
+
+@pytest.mark.parametrize(
     "pairs",
     [
         [{"loss": "mse"}, {"loss": "mae"}],
