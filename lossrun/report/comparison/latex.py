@@ -30,7 +30,9 @@ def latex(blocks: Sequence[TextTable | Sequence[str]]) -> str:
 
 def escaped(text: str) -> str:
     """Escape LaTeX, and write a minus sign as such."""
-    return _ESCAPED.sub(lambda found: _SPECIAL[found[0]], _MINUS.sub("\0", harmless(text))).replace("\0", "$-$")
+    found = _ESCAPED.sub(lambda found: _SPECIAL[found[0]], _MINUS.sub("\0", harmless(text))).replace("\0", "$-$")
+    # After the end of a row, a rule or \item, these would begin an option.
+    return f"{{{found[0]}}}{found[1:]}" if found.startswith(("[", "*")) else found
 
 
 def _table(table: TextTable) -> str:

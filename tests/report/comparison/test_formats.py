@@ -2,12 +2,14 @@ import csv
 import io
 import json
 import math
+import re
 
 import pytest
 
 from lossrun.analysis.comparison.compare import compare
 from lossrun.report.comparison.formats import plain_data, to_csv, to_json, to_latex, to_markdown, written
-from lossrun.report.comparison.latex import escaped
+from lossrun.report.comparison.latex import escaped, latex
+from lossrun.report.layout.text_table import Column, TextTable
 
 THIRD = 1 / 3
 
@@ -93,6 +95,15 @@ def test_latex_has_a_minus_before_numbers_and_a_hyphen_elsewhere():
     assert escaped("1.2e-7 20261121-014500-a ~^\\") == (
         r"1.2e-7 20261121-014500-a \textasciitilde{}\textasciicircum{}\textbackslash{}"
     )
+
+
+def test_latex_begins_no_option_after_a_row_or_an_item():
+    """After `\\\\`, a rule or `\\item`, LaTeX reads `[` as the beginning of an option, and `*` as a variant."""
+    for text in ("[300,100]", "*"):
+        table = TextTable("a map", Column("", (text, text), right=False), (Column("mse", ("1", "2")),))
+        text_of_page = latex([table, [text]])
+        assert not re.search(r"(\\\\|\\[a-z]+)\s*[\[*]", text_of_page)
+        assert text_of_page.count(f"{{{text[0]}}}{text[1:]}") == 3
 
 
 def test_tidy_rows_are_the_same_in_every_format(comparison):
