@@ -54,12 +54,14 @@ class Problem:
         text: The message, which begins with the place or the option.
         path: The key with the mistake; () if the mistake belongs to no key.
         option: The option that set the key; "" if it is in the file.
+        message: The text without the place and the excerpt, or without the option.
     """
 
     place: tuple[int, int]
     text: str
     path: tuple[str | int, ...] = field(default=(), compare=False)
     option: str = field(default="", compare=False)
+    message: str = field(default="", compare=False)
 
 
 class ConfigError(UsageError):

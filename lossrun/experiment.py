@@ -94,7 +94,7 @@ def load_experiment(
     except UsageError as error:
         if isinstance(error, ConfigError) or not reading.config.dataset.is_plugin:
             raise
-        raise ConfigError([reading.source.problem(("dataset", "name"), str(error)).text]) from error
+        raise ConfigError([reading.source.problem(("dataset", "name"), str(error))]) from error
 
 
 def _placed(error: DataError, source: ConfigSource) -> DataError:

@@ -51,11 +51,12 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
     """
     # A lone surrogate may come from the command line; it is refused below, with its place.
     if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
-        raise ConfigError([f"{name}: larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"])
+        text = f"larger than {MAX_BYTES // 1024} KiB; a config should fit on a page"
+        raise ConfigError([ConfigSource(name).problem((), text)])
     builder = _Builder(ConfigSource(name, text.splitlines(), {}, {}, {}), plain or scalar)
     if bad := _UNPRINTABLE.search(text):
         reason = f"not YAML: the character U+{ord(bad[0]):04X}; only printable ones are allowed"
-        raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason).text])
+        raise ConfigError([builder.source.problem_at(_place(text, bad.start()), reason)])
     try:
         value = builder.document(_events(text))
     except yaml.MarkedYAMLError as error:
@@ -67,9 +68,9 @@ def parse(text: str, name: str, *, plain: Callable[[str], Any] | None = None) ->
                     _events(text[: error.problem_mark.index])
                 )
         place, reason = mistake(error, text.splitlines())
-        raise ConfigError([builder.source.problem_at(place, f"not YAML: {reason}").text]) from None
+        raise ConfigError([builder.source.problem_at(place, f"not YAML: {reason}")]) from None
     except yaml.YAMLError as error:
-        raise ConfigError([f"{name}: not YAML: {' '.join(str(error).split())}"]) from None
+        raise ConfigError([builder.source.problem((), f"not YAML: {' '.join(str(error).split())}")]) from None
     if builder.problems:
         raise builder.source.error(builder.problems)
     return value, builder.source
@@ -85,8 +86,7 @@ def parse_value(text: str, name: str, *, plain: Callable[[str], Any] | None = No
         return parse(text, "", plain=plain)[0]
     except ConfigError as error:
         # Such a short text needs no place, line, or caret.
-        first = error.problems[0].splitlines()[0]
-        raise ConfigError([f"{name}: {first.partition(': ')[2]}"]) from None
+        raise ConfigError([f"{name}: {error.found[0].message}"]) from None
 
 
 def parse_text(text: str, name: str, *, lists: bool, plain: Callable[[str], Any]) -> Any:

@@ -56,18 +56,19 @@ class ConfigSource:
                 return replace(self.problem_at(marks[ancestor], _dotted(path) + message), path=path)
             if option := self._option_below(ancestor):
                 return self._by_option(option, path, message)
-        return Problem((0, 0), f"{self.name}: {_dotted(path)}{message}", path)
+        return Problem((0, 0), f"{self.name}: {_dotted(path)}{message}", path, message=_dotted(path) + message)
 
     @staticmethod
     def _by_option(option: str, path: Path, message: str) -> Problem:
-        return Problem((-1, 0), f"{option}: {_dotted(path)}{message}", path, option)
+        return Problem((-1, 0), f"{option}: {_dotted(path)}{message}", path, option, _dotted(path) + message)
 
     def problem_at(self, mark: TextPosition, message: str) -> Problem:
         """Return `file:line:column: message`, the line, and a caret below the place."""
         before, after = _around(self.lines[mark.line] if mark.line < len(self.lines) else "", mark.column)
         place = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
         caret = " " * _columns(before) + "^"
-        return Problem((mark.line, mark.column), f"{place}: {message}\n    {before}{after}\n    {caret}")
+        text = f"{place}: {message}\n    {before}{after}\n    {caret}"
+        return Problem((mark.line, mark.column), text, message=message)
 
     def error(self, problems: Sequence[Problem]) -> ConfigError:
         """Return the problems as one error, in the order of their places."""

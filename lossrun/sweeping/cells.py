@@ -82,7 +82,7 @@ def _mistake(problem: Problem, ranged: Sequence[str]) -> object:
     if (of_range := dotted(problem.path)) in ranged:
         return of_range
     # With a key that does not exist, an option is the same mistake for each of its values.
-    return (problem.path, problem.text.removeprefix(problem.option)) if problem.option else problem.text
+    return (problem.path, problem.message) if problem.option else problem.text
 
 
 def names_its_value(problem: Problem, changes: Mapping[str, Value]) -> bool:
