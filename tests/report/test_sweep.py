@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.sweeps.result import SweepResult, result_of
 from lossrun.report.comparison.formats import to_latex, to_markdown, written
+from lossrun.report.html.figures import style
+from lossrun.report.html.sensitivity import tuning_section
 from lossrun.report.sweep import print_sweep, tuning_blocks
 from tests.written_sweeps import written_sweep
 
@@ -129,3 +132,16 @@ def test_columns_of_a_document_are_headed_by_letters_where_labels_are_long(resul
     assert result.comparison is not None
     differences = to_latex(result.comparison).partition(r"\caption{Differences}")[2].partition(r"\midrule")[0]
     assert r"key & A & B & C & D & E & F & G & H & I \\" in differences
+
+
+def test_curves_of_the_page_have_letter_and_style_of_their_runs(result: SweepResult) -> None:
+    (board,) = result.boards
+    assert result.tuning is not None
+    # In another order than the pairs; and only two of them have a run.
+    for pairs in (board.pairs, board.pairs[::-1], board.pairs[3:5]):
+        page = "".join(map(str, tuning_section(result.tuning, pairs)))
+        drawn = {letter: style for style, letter in re.findall(r'class="end ([^"]*)">(\w)</text>', page)}
+        assert list(map(drawn.get, letters(len(pairs)))) == [style(place) for place in range(len(pairs))]
+        for place, pair in enumerate(pairs):
+            assert f'<span class="name">{letters(len(pairs))[place]} {pair}</span>' in page
+        assert len(set(re.findall(r'<g class="(c\d d\d)"><circle', page))) == len(result.tuning.pairs)
