@@ -15,7 +15,7 @@ from lossrun.catalog.metric_names import goal as goal_of
 from lossrun.config import SourcedConfig
 from lossrun.config.read import from_mapping
 from lossrun.digits import reach
-from lossrun.errors import ConfigError, DivergedError, OutOfMemoryError, UsageError
+from lossrun.errors import ConfigError, DivergedError, OutOfMemoryError, StoppedError, UsageError
 from lossrun.experiment import Experiment, load_experiment
 from lossrun.lint.stacking import even_sizes
 from lossrun.records.files import strict_json
@@ -77,9 +77,13 @@ def find_rate(
     # Importing torch takes a second, so all mistakes are reported first.
     from lossrun.training.process.stopping import listening
 
-    with listening() as asked, worker_pool(min(jobs or cores(), MOST_JOBS)) as pool:
-        trying = _Trying(pool, asked, experiment, metric, report)
-        rounds = tuple(search(trying, low, high * BEYOND, longest, goal, config.seeds))
+    with listening() as asked:
+        try:
+            with worker_pool(min(jobs or cores(), MOST_JOBS)) as pool:
+                trying = _Trying(pool, asked, experiment, metric, report)
+                rounds = tuple(search(trying, low, high * BEYOND, longest, goal, config.seeds))
+        except KeyboardInterrupt:  # the second Ctrl-C
+            raise StoppedError("interrupted twice; nothing was written") from None
     result = RateSearch(metric, goal, whole, rounds)
     if result.suggestion is None:
         tries, taken = rounds[-1].tries, rounds[-1].steps

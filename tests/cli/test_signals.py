@@ -91,6 +91,19 @@ def test_a_second_ctrl_c_before_the_first_step_says_how_to_go_on(tmp_path: Path,
     assert "interrupted twice, after step 0; the state of step 0 is saved; continue with\n  lossrun resume" in done.err
 
 
+def test_a_second_ctrl_c_in_find_lr_says_that_nothing_was_written(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    with forks() as server:
+        done = server.run(
+            ("find-lr", "config.yaml", "--jobs", "1"),
+            tmp_path,
+            prepare="tests.crash.phases:interrupt_in",
+            function="analysis.rate_search:search",
+            name="SIGINT SIGINT",
+        )
+    assert (done.code, done.err.strip()) == (130, "note: interrupted twice; nothing was written")
+
+
 # A model that takes forever to be evaluated, if it was asked to, once the run has begun.
 SLOW = """
 import os, pathlib, time
