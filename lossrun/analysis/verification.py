@@ -3,14 +3,15 @@
 `training/starting/replaying.py` trains again.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 from lossrun.analysis.values.readings import lost_history
-from lossrun.errors import CheckpointError, RunError
+from lossrun.errors import CheckpointError, DataError, LossrunError, OutOfMemoryError, RunError
 from lossrun.files import is_there
 from lossrun.records import best_weights, checkpoints, ledger, predictions
 from lossrun.records.files.edits import differences
@@ -19,6 +20,30 @@ from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.provenance.own_source import check_copies
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
+
+# "damaged": a file is not what was written, is missing, or cannot be read. "differs": training again gave other
+# numbers. "differs elsewhere": so it did, in another environment than the recorded one. "not checked": the data are
+# missing or have changed, or something else that training needs is not here.
+Verdict: TypeAlias = Literal["verified", "damaged", "differs", "differs elsewhere", "not checked"]
+
+_BY_WEIGHT: Final[tuple[Verdict, ...]] = ("damaged", "differs", "differs elsewhere", "not checked")
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Numbers that differ from the recorded ones.
+
+    Attributes:
+        part: The file or state that they are in.
+        epoch: The epoch of the row, if they are in the history.
+        seed: Its seed.
+        names: Columns, tensors, arrays or keys.
+    """
+
+    part: Literal["history", "checkpoint", "scores", "predictions", "best_weights"]
+    names: tuple[str, ...]
+    epoch: int | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +54,17 @@ class Check:
         what: A file, or a part of the training.
         problem: What does not match; "" if everything does.
         text: What was compared.
+        differences: The numbers that differ, in the order of their time.
+        environment: {fact: [recorded, here]}: what differs between the two trainings.
+        verdict: The verdict if this check fails.
     """
 
     what: str
     problem: str
     text: str
+    differences: tuple[Mismatch, ...] = ()
+    environment: Mapping[str, list[Any]] = field(default_factory=dict)
+    verdict: Verdict = "damaged"
 
     @property
     def passed(self) -> bool:
@@ -53,22 +84,47 @@ class Verification:
     checks: tuple[Check, ...]
     remarks: tuple[str, ...] = ()
 
+    @classmethod
+    def failed(cls, path: Path, error: LossrunError) -> "Verification":
+        """Return the result for a run that could not be checked to the end."""
+        is_damage = isinstance(error, RunError) and not isinstance(error, OutOfMemoryError)
+        what = "data" if isinstance(error, DataError) else "run"
+        check = Check(what, "; ".join(error.problems), "", verdict="damaged" if is_damage else "not checked")
+        return cls(path.resolve().name, path, (check,))
+
     @property
     def passed(self) -> bool:
         return all(check.passed for check in self.checks)
+
+    @property
+    def verdict(self) -> Verdict:
+        failed = {check.verdict for check in self.checks if check.problem}
+        # A part that differs in its own environment cannot be excused by another part.
+        return next((verdict for verdict in _BY_WEIGHT if verdict in failed), "verified")
 
     @property
     def problems(self) -> tuple[str, ...]:
         return tuple(f"{check.what}: {check.problem}" for check in self.checks if check.problem)
 
     def facts(self) -> dict[str, Any]:
-        """Return plain values, for JSON."""
+        """Return plain values, for JSON. The keys are always the same."""
+        differences = [found for one in self.checks for found in one.differences]
         return {
             "run": self.run,
             "path": str(self.path),
+            "verdict": self.verdict,
             "passed": self.passed,
+            "reason": self.problems[0] if self.problems else None,
+            "first_difference": asdict(differences[0]) if differences else None,
+            "environment": {key: pair for one in self.checks for key, pair in one.environment.items()},
             "checks": [
-                {"what": one.what, "passed": one.passed, "compared": one.text, "problem": one.problem}
+                {
+                    "what": one.what,
+                    "passed": one.passed,
+                    "compared": one.text,
+                    "problem": one.problem or None,
+                    "differences": [asdict(found) for found in one.differences],
+                }
                 for one in self.checks
             ],
             "remarks": list(self.remarks),
@@ -86,12 +142,16 @@ def file_checks(run: RecordedRun) -> Iterator[Check]:
     events = len(run.ledger)
     yield Check(files.ledger_path.name, _broken_change(run), f"{events} event{'s' * (events != 1)}, changes in order")
     belonging, paths = Belonging.to(run), checkpoints.candidates(files.checkpoints)
+    if not paths:
+        nothing = "there is no checkpoint, so nothing can be trained again; restore one from a copy"
+        yield Check(f"{files.checkpoints.name}/", nothing, "")
     for path in reversed(paths):
         yield Check(path.name, _problem_of(path, belonging), "digest, tensors, run, config, history")
     if run.finished is not None:
         yield from _end_checks(run, files)
-    if is_there(files.preparation_path):
-        yield Check(files.preparation_path.name, _raised(lambda: prepared.of_run(run)), "digest")
+    if run.ledger and run.ledger[0].get("preparation"):
+        problem = _missing(files.preparation_path) or _raised(lambda: prepared.of_run(run))
+        yield Check(files.preparation_path.name, problem, "digest")
     if is_there(files.source):
         yield Check(f"{files.source.name}/", _raised(lambda: check_copies(run)), "digests of your own modules")
 
@@ -107,13 +167,18 @@ def _end_checks(run: RecordedRun, files: RunDirectory) -> Iterator[Check]:
     if finished.get("best_weights"):
         problem = _raised(lambda: best_weights.of_run(files, [finished], None))
         yield Check(finished["best_weights"], problem, "digest, seeds, best epochs")
-    if finished.get("predictions") and is_there(files.predictions_path):
-        problem = _raised(lambda: predictions.read(files.predictions_path, finished["predictions"]))
+    if finished.get("predictions"):
+        read = partial(predictions.read, files.predictions_path, finished["predictions"])
+        problem = _missing(files.predictions_path) or _raised(read)
         yield Check(files.predictions_path.name, problem, "digest")
     yield Check("best epochs", _wrong_best(run, finished), "those of the history")
 
 
-def _raised(check: Any) -> str:
+def _missing(path: Path) -> str:
+    return "" if is_there(path) else "it is missing; restore it from a copy"
+
+
+def _raised(check: Callable[[], object]) -> str:
     try:
         check()
     except RunError as error:

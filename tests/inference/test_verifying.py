@@ -153,7 +153,7 @@ def test_another_number_in_the_predictions_is_named(
         savez(file, **{**arrays, name: arrays[name] + 1})
 
     monkeypatch.setattr("numpy.savez", changed)
-    assert verified(run.path).problems == (f"steps 9 to 12: predictions differ from those recorded: {name}",)
+    assert verified(run.path).problems == (f"steps 9 to 12: predictions: {name} differs",)
 
 
 @pytest.mark.parametrize("golden", sorted(path.parent.name for path in GOLDEN.glob("*/run.json")))

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
-from lossrun.analysis.verification import Check
+from lossrun.analysis.verification import Check, Mismatch
 from lossrun.config import from_mapping
 from lossrun.data import default_data_dir
 from lossrun.errors import CheckpointError, DivergedError
@@ -15,7 +15,6 @@ from lossrun.experiment import Experiment, load_experiment
 from lossrun.files import is_there
 from lossrun.records import checkpoints, ledger, predictions
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.files import strict_json
 from lossrun.records.files.contents import content_if_there
 from lossrun.records.files.digests import with_unix_lines
 from lossrun.records.files.scratch import scratch_folder
@@ -30,17 +29,11 @@ from lossrun.training.loop import train
 from lossrun.training.process import environment
 from lossrun.training.process.isolation import isolated
 from lossrun.training.session import Session
+from lossrun.training.starting.differing import differing_state, equal, is_within, same, sentences
 from lossrun.training.starting.prepare import prepare_stack
 from lossrun.training.starting.run_facts import environment_of
 from lossrun.training.starting.start import session_of
 from lossrun.training.state import capture, restore
-
-# Keys that may differ between two trainings of the same steps: wall times, the paths of the run and its history, and
-# which checkpoints were saved on the way, which a stack decides by the clock.
-_NOT_COMPARED: Final = frozenset(
-    {"seconds", "epoch_seconds", "history_length", "history", "run", "config", "format_version", "tensors", "good_step"}
-)
-_NAMED: Final = 3  # differences in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +60,8 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
         CheckpointError: If a checkpoint cannot be read, or holds another number of seeds or weights than the config
             asks for.
     """
-    kept = [checkpoints.read(path) for path in reversed(checkpoints.candidates(RunDirectory(run.path).checkpoints))]
-    if not kept:
-        return
-    starts: list[Checkpoint | None] = [None, *kept[:-1]]
+    kept = checkpoints.candidates(RunDirectory(run.path).checkpoints)[::-1]
+    starts: list[Path | None] = [None, *kept[:-1]]
     stretches = list(zip(starts, kept, strict=True))
     if not whole and len(kept) > 1:
         stretches = stretches[-1:]
@@ -82,8 +73,8 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
     place = next(iter(whereabouts.data_places(run, data_dir, goes_on=True)))
     folder = data_dir or whereabouts.data_folder(run, default_data_dir())
     for start, end in stretches:
-        last = end is kept[-1]
-        yield _Replay(run, experiment, place, folder).check(start, end, to_the_end=last)
+        before = None if start is None else checkpoints.read(start)
+        yield _Replay(run, experiment, place, folder).check(before, checkpoints.read(end), to_the_end=end is kept[-1])
 
 
 class _Replay:
@@ -93,7 +84,9 @@ class _Replay:
         self.run, self.experiment, self.place, self.folder = run, experiment, place, folder
         self.recorded = {(row["epoch"], row["seed"]): row for row in run.history.rows}
         self.problems: list[str] = []
-        self.differences: list[str] = []
+        self.rows: list[Mismatch] = []
+        self.state: tuple[str, ...] = ()
+        self.ends: list[Mismatch] = []
         self.changes: dict[str, list[Any]] = {}
         self.reached = False
 
@@ -105,14 +98,24 @@ class _Replay:
             goal = end if place == len(parts) - 1 else None
             ends = parts[place + 1].begins if goal is None else _position(end)
             start = self._trained(start, part, ends, goal, to_the_end=to_the_end and goal is not None)
-        if not self.reached and not self.problems:
+        in_checkpoint = [Mismatch("checkpoint", self.state)] if self.state else []
+        differences = (*self.rows, *in_checkpoint, *self.ends)
+        if not self.reached and not self.state and not self.problems:
             self.problems.append("the training ended before the recorded checkpoint")
-        if self.problems and self.changes:
+        problems = [*sentences(differences), *self.problems]
+        if problems and self.changes:
             changed = ", ".join(f"{key} {old} -> {new}" for key, (old, new) in self.changes.items())
-            self.problems.append(f"possibly because this differs here: {changed}")
-        if self.problems and parts[-1].environment.get("stack"):
-            self.problems.append("it was trained in a stack with other cells, whose last bits differ from a run alone")
-        return Check(what, "; ".join(self.problems), "trained again, equal bit for bit")
+            problems.append(f"possibly because this differs here: {changed}")
+        if problems and parts[-1].environment.get("stack"):
+            problems.append("it was trained in a stack with other cells, whose last bits differ from a run alone")
+        return Check(
+            what,
+            "; ".join(problems),
+            "trained again, compared bit for bit",
+            differences,
+            dict(self.changes),
+            "differs elsewhere" if self.changes else "differs",
+        )
 
     def _trained(
         self,
@@ -139,10 +142,6 @@ class _Replay:
                 self._compare(session, goal)
             else:
                 self._drain(session, ends, goal, to_the_end=to_the_end)
-            if not self.reached and self.differences:
-                few = len(self.differences) == 1
-                self.problems[:0] = [f"{_listed(self.differences)} {'differs' if few else 'differ'}"]
-                self.reached = True
             return capture(session)
 
     def _drain(self, session: Session, ends: tuple[int, int], goal: Checkpoint | None, *, to_the_end: bool) -> None:
@@ -176,8 +175,8 @@ class _Replay:
         session.step.publish()
         if goal is None or self.reached:
             return
-        self.differences = _differences(goal, capture(session))
-        self.reached = not self.differences
+        self.state = tuple(differing_state(goal, capture(session)))
+        self.reached = not self.state
 
     def _compare_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         for row in rows:
@@ -187,14 +186,16 @@ class _Replay:
             wrong = [
                 name
                 for name, value in row.items()
-                if name not in ("seconds", "train_seconds") and name in recorded and not _same(value, recorded[name])
+                if name not in ("seconds", "train_seconds") and name in recorded and not same(value, recorded[name])
             ]
             if wrong:
-                self.problems.append(f"history of epoch {row['epoch']}, seed {row['seed']}: {_listed(wrong)} differs")
+                self.rows.append(Mismatch("history", tuple(wrong), row["epoch"], row["seed"]))
 
     def _compare_end(self, session: Session, event: RunFinished, finished: Mapping[str, Any]) -> None:
-        if not _is_within(finished["seeds"], event.seeds):
-            self.problems.append("the scores on the held-out data differ from those in the ledger")
+        for seed, scores in finished["seeds"].items():
+            found = event.seeds.get(seed, {})
+            if wrong := [name for name, value in scores.items() if not is_within(value, found.get(name))]:
+                self.ends.append(Mismatch("scores", tuple(wrong), seed=int(seed)))
         if not self.run.verified:
             return
         again = ledger.read(session.run.ledger_path)[-1]
@@ -203,8 +204,8 @@ class _Replay:
             if not finished.get(key) or key not in again or again[key] == finished[key]:
                 continue
             theirs, ours = arrays_of(RunDirectory(self.run.path), finished[key]), arrays_of(session.run, again[key])
-            if wrong := [name for name, array in theirs.items() if not _equal(array, ours.get(name))]:
-                self.problems.append(f"{key} differ from those recorded: {_listed(wrong)}")
+            if wrong := [name for name, array in sorted(theirs.items()) if not equal(array, ours.get(name))]:
+                self.ends.append(Mismatch(key, tuple(wrong)))
 
 
 def _kept_predictions(run: RunDirectory, digest: str | None) -> dict[str, np.ndarray]:
@@ -221,7 +222,9 @@ def _kept_weights(run: RunDirectory, name: str | None) -> dict[str, np.ndarray]:
 
 
 # The keys of the event `finished` that name a file, each with what reads its arrays.
-_FILES_OF_THE_END: Final[Mapping[str, Callable[[RunDirectory, str | None], dict[str, np.ndarray]]]] = {
+_FILES_OF_THE_END: Final[
+    Mapping[Literal["predictions", "best_weights"], Callable[[RunDirectory, str | None], dict[str, np.ndarray]]]
+] = {
     "predictions": _kept_predictions,
     "best_weights": _kept_weights,
 }
@@ -256,53 +259,3 @@ def _copied(run: RecordedRun, folder: Path, history_length: int) -> RunDirectory
 
 def _position(checkpoint: Checkpoint) -> tuple[int, int]:
     return checkpoint.metadata["epoch"], checkpoint.metadata["step"]
-
-
-def _differences(recorded: Checkpoint, found: Checkpoint) -> list[str]:
-    """Return the names of all tensors and keys that are not the same, bit for bit."""
-    names = [
-        name
-        for name in sorted({*recorded.tensors, *found.tensors})  # safetensors returns them in any order
-        if not _equal(recorded.tensors.get(name), found.tensors.get(name))
-    ]
-    keys = [key for key in recorded.metadata if key not in _NOT_COMPARED]
-    if recorded.metadata.get("format_version", 1) < 2:  # the best weights were in files of their own
-        names = [name for name in names if name in recorded.tensors]
-        keys.remove("replicas")
-    ours, theirs = (_without_advice(one.metadata) for one in (found, recorded))
-    return names + [key for key in keys if not _is_within(theirs[key], ours.get(key))]
-
-
-def _without_advice(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out which diagnoses each seed has been told: it changes no number, and versions differ in what they see."""
-    replicas = [
-        {**one, "health": {name: value for name, value in one["health"].items() if name != "named"}}
-        for one in metadata["replicas"]
-    ]
-    return {**metadata, "replicas": replicas}
-
-
-def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None or (one.dtype, one.shape) != (other.dtype, other.shape):
-        return False
-    return one.tobytes() == other.tobytes()
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Return whether two values are the same in JSON, where NaN equals NaN."""
-    texts = (strict_json.dumps(one), strict_json.dumps(other))
-    return bool(strict_json.loads_plain(texts[0]) == strict_json.loads_plain(texts[1]))
-
-
-def _is_within(recorded: Any, found: Any) -> bool:
-    """Return whether everything that was recorded is found again; newer versions may compute more."""
-    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
-        return all(key in found and _is_within(value, found[key]) for key, value in recorded.items())
-    if isinstance(recorded, list) and isinstance(found, list):
-        return len(recorded) == len(found) and all(map(_is_within, recorded, found))
-    return _same(recorded, found)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
