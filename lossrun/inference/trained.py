@@ -27,7 +27,7 @@ from lossrun.records.provenance import original_data, prepared, whereabouts
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.provenance.own_source import check_copies
 from lossrun.records.provenance.prepared import RecordedPreparation
-from lossrun.records.provenance.saved_sizes import check_config, check_weights
+from lossrun.records.provenance.saved_state import check_config, check_weights
 from lossrun.records.recorded import UNVERIFIED, RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.steps.evaluate import EVALUATION_BATCH, OutputSpec, evaluating, output_spec_of

@@ -183,7 +183,7 @@ def _experiments(
     """Return the experiments of a stack by their directories, and how the cells without an experiment ended."""
     from lossrun.config.read import from_mapping
     from lossrun.experiment import load_experiment
-    from lossrun.records.provenance.saved_sizes import check_as_planned
+    from lossrun.records.provenance.saved_state import check_as_planned
 
     found: dict[str, Experiment] = {}
     endings: dict[str, Ended] = {}

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from lossrun.config import Config
-from lossrun.errors import CheckpointError, DataError, ran_out_of_memory
+from lossrun.errors import CheckpointError, ran_out_of_memory
 from lossrun.records.best_weights import BEST, MODEL, PREFIX_KEY, BestWeights, in_checkpoint
 from lossrun.records.checkpoints import Checkpoint
-from lossrun.records.provenance.saved_sizes import seeds_problem
+from lossrun.records.provenance.saved_state import check_data, seeds_problem
 from lossrun.steps.replica import Replica
 from lossrun.steps.replica_state import RNG, SCHEDULE, STOPPING, check_like, restore_replica
 from lossrun.steps.replica_state import facts as replica_facts
@@ -127,13 +127,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> None:
     seeds = [replica.seed for replica in session.replicas]
     if problem := seeds_problem(facts, seeds):
         raise CheckpointError(f"the checkpoint does not fit: {problem}")
-    parts = dict.fromkeys((*facts["data"], *session.hashes))
-    changed = [part for part in parts if facts["data"].get(part) != session.hashes.get(part)]
-    if changed:
-        raise DataError(
-            f"the {' and '.join(changed)} data are not those that the run was started with: put them back, say "
-            "where they are with --data-dir or --set dataset.path=, or start a new run"
-        )
+    check_data(facts["data"], session.hashes)
     session.position = Position(facts["epoch"], facts["step"])
     session.seconds = facts["seconds"]
     # Checkpoints of older versions do not hold the seconds of the epoch in progress.

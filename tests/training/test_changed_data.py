@@ -5,12 +5,16 @@ What is equal: the same numbers in the same order, however the file writes them 
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
+from lossrun.data.sources.images import IMAGE_SETS
 from tests.crash.in_process import run
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -23,8 +27,14 @@ learning_rate: 0.01
 epochs: 1
 """
 CSV = "dataset: {name: csv, path: data.csv, target: y, weight: w, encode: one_hot, split: {column: part}}\n"
+TABLE = "dataset: {name: csv, path: data.csv, target: y, drop: [b, part, w]}\n"
 NPZ = "dataset: {name: npz, path: data.npz, weight: w_train}\n"
+CLASSES = MODEL.replace("mse", "cross_entropy")
 OWN = "dataset: {name: 'mine:data', validation: 0}\n"
+FOLDS, SPLITS = (f"{TABLE}{key}: 2\n" for key in ("folds", "splits"))
+SPLIT_BY_SEED = TABLE.replace("}", ", split_seed: seed}") + "seeds: 2\n"
+IDX = "dataset: mnist\n"
+TABLE_OF_SCIKIT_LEARN = "dataset: {name: diabetes, standardize: {targets: true}}\n"
 PARTS = ("train", "train", "train", "validation", "test")
 
 Rows = list[list[str]]
@@ -105,10 +115,45 @@ def data():
 """)
 
 
+def idx(folder: Path, name: str = "", place: int = 0) -> None:
+    """Write MNIST of 40 and 10 images, not gzipped, and change one number of one file."""
+    random = np.random.default_rng(0)
+    for part, size in (("train", 40), ("t10k", 10)):
+        for kind, shape in (("images-idx3", (size, 28, 28)), ("labels-idx1", (size,))):
+            array = random.integers(0, 10, shape, np.uint8)
+            if name == f"{part}-{kind[:6]}":
+                array.flat[place] = (array.flat[place] + 1) % 10
+            path = folder / "mnist" / f"{part}-{kind}-ubyte"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(bytes([0, 0, 8, len(shape), *np.array(shape, ">u4").tobytes()]) + array.tobytes())
+
+
+def scikit_learn(folder: Path, place: str = "", row: int = 0) -> None:
+    """Keep which number of scikit-learn's table another version of it has changed."""
+    (folder / "changed.txt").write_text(f"{place} {row}")
+
+
+@contextmanager
+def as_in(folder: Path) -> Iterator[None]:
+    """Let scikit-learn's tables be what `scikit_learn` has written, and MNIST be small."""
+    with ExitStack() as patched:
+        small = replace(IMAGE_SETS["mnist"], count=40, test_count=10)
+        patched.enter_context(mock.patch.dict(IMAGE_SETS, {"mnist": small}))
+        if (folder / "changed.txt").exists():
+            datasets = pytest.importorskip("sklearn.datasets")
+            place, row = (folder / "changed.txt").read_text().rsplit(" ", 1)
+            table = datasets.load_diabetes()
+            if place:
+                table[place][int(row)] += 1
+            patched.enter_context(mock.patch.object(datasets, "load_diabetes", return_value=table))
+        yield
+
+
 def same(_: object) -> None:
     """Change nothing."""
 
 
+ALL = {"train", "validation", "test"}
 # What happens to the data, and the parts that must be named; none if the run goes on.
 CASES: dict[str, tuple[str, Callable[[Path], object], set[str]]] = {
     "csv, a value of train": (CSV, lambda at: csv(at, of_the_part(0, "9", "train")), {"train"}),
@@ -140,11 +185,35 @@ CASES: dict[str, tuple[str, Callable[[Path], object], set[str]]] = {
     "own, a target of test": (OWN, lambda at: own(at, "test[3, 3] += 1"), {"test"}),
     "own, test data as training data": (OWN, lambda at: own(at, "parts['train'] = parts['test']"), {"train"}),
     "own, other code": (OWN, lambda at: own(at, "pass"), set()),
+    "own, a target of train": (OWN, lambda at: own(at, "train[3, 3] += 1"), {"train"}),
+    "own, the order": (OWN, lambda at: own(at, "parts['test'] = [one[::-1] for one in parts['test']]"), {"test"}),
+    "own, a part that nobody asks for": (OWN, lambda at: own(at, "parts['validation'] = parts['test']"), set()),
+    # Each row is for training in one of the folds, and for a test in the other.
+    "folds, an input": (FOLDS, lambda at: csv(at, of_the_part(0, "9", "train")), {"train", "test"}),
+    "folds, a target": (FOLDS, lambda at: csv(at, of_the_part(4, "9", "test")), {"train", "test"}),
+    "folds, the order": (FOLDS, lambda at: csv(at, swapped_rows), {"train", "test"}),
+    "folds, an equal file": (FOLDS, lambda at: csv(at, same), set()),
+    "splits, an input": (SPLITS, lambda at: csv(at, of_the_part(0, "9", "train")), {"train", "test"}),
+    "splits, one row less": (SPLITS, lambda at: csv(at, lambda table: table.pop(1)), ALL),
+    "a split by seed, a target": (
+        SPLIT_BY_SEED,
+        lambda at: csv(at, of_the_part(4, "9", "test")),
+        {"validation", "test"},
+    ),
+    "IDX, a pixel of train": (IDX, lambda at: idx(at, "train-images", 5), {"train"}),
+    "IDX, a label of test": (IDX, lambda at: idx(at, "t10k-labels"), {"test"}),
+    "IDX, equal files": (IDX, idx, set()),
+    "scikit-learn, an input": (TABLE_OF_SCIKIT_LEARN, lambda at: scikit_learn(at, "data"), {"train"}),
+    "scikit-learn, a target": (TABLE_OF_SCIKIT_LEARN, lambda at: scikit_learn(at, "target"), {"train"}),
+    "scikit-learn, the same": (TABLE_OF_SCIKIT_LEARN, scikit_learn, set()),
 }
 WRITE: dict[str, Callable[[Path], object]] = {
     CSV: lambda at: csv(at, same),
     NPZ: lambda at: npz(at, same),
     OWN: lambda at: own(at, "# no change"),
+    **dict.fromkeys((FOLDS, SPLITS, SPLIT_BY_SEED), lambda at: csv(at, same)),
+    IDX: idx,
+    TABLE_OF_SCIKIT_LEARN: scikit_learn,
 }
 
 
@@ -154,11 +223,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
     for config, write in WRITE.items():
         folders[config] = tmp_path_factory.mktemp("trained")
-        (folders[config] / "config.yaml").write_text(config + MODEL)
+        (folders[config] / "config.yaml").write_text(config + (CLASSES if config == IDX else MODEL))
         write(folders[config])
-        said = run(("train", "config.yaml", "--quiet"), folders[config])
+        with as_in(folders[config]):
+            said = run(("train", "config.yaml", "--quiet", "--data-dir", "."), folders[config])
         assert said.code == 0, said
     return folders
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def named(text: str) -> set[str]:
@@ -175,7 +249,10 @@ def test_changed_data_are_refused_by_part(trained: dict[str, Path], tmp_path: Pa
     try:
         # `evaluate` would use the run's copy of a dataset's own code.
         for command in ("verify last", "resume last --set epochs=2 --quiet"):
-            said = run([*command.split(), "--runs-dir", str(tmp_path / "runs")], folder)
+            before = contents(tmp_path / "runs")
+            with as_in(folder):
+                said = run([*command.split(), "--runs-dir", str(tmp_path / "runs")], folder)
             assert (said.code, named(said.err.partition("error: ")[2])) == (3 if parts else 0, parts), said
+            assert not parts or contents(tmp_path / "runs") == before
     finally:
         WRITE[config](folder)

@@ -9,12 +9,13 @@ import torch
 
 from lossrun.catalog.declaration import Layer
 from lossrun.config import Config
+from lossrun.data.samples.hashing import hashes
 from lossrun.errors import UsageError, memory_errors
 from lossrun.experiment import Experiment
 from lossrun.lint.size import how_to_need_less
 from lossrun.plugins.calling import restores_current_folder
 from lossrun.processes.exchange import Processes
-from lossrun.records.provenance.saved_sizes import check_weights
+from lossrun.records.provenance.saved_state import check_data, check_weights
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts
 from lossrun.steps.seed_group import SeedGroup
@@ -99,8 +100,10 @@ def _prepared(
     processes: Processes | None,
 ) -> Prepared:
     config, facts = experiments[0].config, experiments[0].facts
-    if resumable is not None and resumable.weights is not None:
-        check_weights(config, facts, resumable.weights, resumable.run.name)
+    if resumable is not None and resumable.saved is not None:
+        check_data(resumable.saved.metadata["data"], hashes(experiments[0].data))
+        saved_weights = resumable.saved.numbers("model.") // len(config.seeds)
+        check_weights(config, facts, saved_weights, resumable.run.name)
     place = build.workplace(config, experiments[0].reading.directory, processes)
     shared: dict[int, Parts] = {}
     replicas: list[Replica] = []

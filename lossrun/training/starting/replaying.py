@@ -20,7 +20,7 @@ from lossrun.records.files.digests import with_unix_lines
 from lossrun.records.files.scratch import scratch_folder
 from lossrun.records.provenance import original_data, whereabouts
 from lossrun.records.provenance.belonging import Belonging
-from lossrun.records.provenance.saved_sizes import check_config, check_weights
+from lossrun.records.provenance.saved_state import check_config, check_weights
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.run_directory import RunDirectory
 from lossrun.training.criteria import criteria_of, renew
@@ -65,11 +65,12 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
     stretches = list(zip(starts, kept, strict=True))
     if not whole and len(kept) > 1:
         stretches = stretches[-1:]
-    weights = check_config(run, Belonging.to(run))
+    saved = check_config(run, Belonging.to(run))
     with isolated():
         _, experiment = original_data.find(run, data_dir, goes_on=True)
-    if weights is not None:
-        check_weights(experiment.config, experiment.facts, weights, run.name)
+    if saved is not None:
+        saved_weights = saved.numbers("model.") // len(run.seeds)
+        check_weights(experiment.config, experiment.facts, saved_weights, run.name)
     place = next(iter(whereabouts.data_places(run, data_dir, goes_on=True)))
     folder = data_dir or whereabouts.data_folder(run, default_data_dir())
     for start, end in stretches:

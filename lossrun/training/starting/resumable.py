@@ -14,9 +14,10 @@ from lossrun.config.overrides import key_of
 from lossrun.errors import DataError, UsageError
 from lossrun.files import is_file, named_path
 from lossrun.records import recorded
+from lossrun.records.checkpoint_headers import Header
 from lossrun.records.files.edits import differences
 from lossrun.records.lock import writing
-from lossrun.records.provenance import original_data, saved_sizes, whereabouts
+from lossrun.records.provenance import original_data, saved_state, whereabouts
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.provenance.own_source import check_copies
 from lossrun.records.provenance.whereabouts import Place
@@ -48,7 +49,7 @@ class Resumable:
 
     Attributes:
         changes: {dotted key: [old, new]}.
-        weights: How many numbers were saved for the model of one seed; None if unknown.
+        saved: The header of the run's newest checkpoint; None if none can be read.
     """
 
     run: RunDirectory
@@ -61,7 +62,7 @@ class Resumable:
     belonging: Belonging
     notes: tuple[str, ...]
     overrides: tuple[Override, ...] = ()
-    weights: int | None = None
+    saved: Header | None = None
 
     @property
     def options(self) -> list[str]:
@@ -137,7 +138,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
         )
     last = whereabouts.environment(recorded_run)
     belonging = Belonging.to(recorded_run)
-    weights = saved_sizes.check_config(recorded_run, belonging) if changes or not finished else None
+    saved = saved_state.check_config(recorded_run, belonging) if changes or not finished else None
     return Resumable(
         run,
         before.config,
@@ -149,7 +150,7 @@ def _read(path: Path, overrides: Sequence[Override], data_dir: Path | None) -> R
         belonging,
         tuple(notes),
         tuple(overrides),
-        weights,
+        saved,
     )
 
 

@@ -1,4 +1,4 @@
-"""Compare what a run's config asks for with the state that was saved, before anything of that size is built.
+"""Compare a run's config and data with the state that was saved, before anything is built.
 
 A digest reveals damage, but not who wrote a file: a config in which all digests are right may ask for any number of
 seeds, samples or weights.
@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from lossrun.catalog import DataFacts
 from lossrun.config import Config
-from lossrun.errors import CheckpointError, RunError
+from lossrun.errors import CheckpointError, DataError, RunError
 from lossrun.lint.size import layers
 from lossrun.records import checkpoint_headers, ledger
+from lossrun.records.checkpoint_headers import Header
 from lossrun.records.files import strict_json
 from lossrun.records.files.edits import differences
 from lossrun.records.provenance.belonging import Belonging
@@ -22,12 +23,12 @@ from lossrun.records.run_directory import RunDirectory
 _LISTED: Final = 12  # seeds in a message
 
 
-def check_config(run: RecordedRun, belonging: Belonging) -> int | None:
+def check_config(run: RecordedRun, belonging: Belonging) -> Header | None:
     """Check that the run's config is the one that its checkpoints were saved with. Only their headers are read.
 
     Returns:
-        How many numbers the newest checkpoint of the run holds for the model of one seed; None if no header can be
-        read, which reading the checkpoints reports.
+        The header of the newest checkpoint of the run; None if none can be read, which reading the checkpoints
+        reports.
 
     Raises:
         CheckpointError: If all checkpoints that can be read were saved with another config, or with other seeds.
@@ -40,7 +41,7 @@ def check_config(run: RecordedRun, belonging: Belonging) -> int | None:
             continue
         why = belonging.problem(header.metadata) or seeds_problem(header.metadata, run.seeds)
         if not why:
-            return header.numbers("model.") // len(run.seeds)
+            return header
         refused.append(f"\n    {path.name}: {why}")
     if refused:
         raise CheckpointError(
@@ -74,6 +75,20 @@ def check_as_planned(path: Path, planned: Mapping[str, Any]) -> None:
         raise RunError(
             f"{path} was not begun with the config in the sweep's plan: {', '.join(wrong)} differ"
             f"{'s' * (len(wrong) == 1)}; restore the sweep from a copy"
+        )
+
+
+def check_data(recorded: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Check that the data are those that a run was trained on, by the hashes of their parts.
+
+    Raises:
+        DataError: If they are not, with the parts.
+    """
+    parts = dict.fromkeys((*recorded, *found))
+    if changed := [part for part in parts if recorded.get(part) != found.get(part)]:
+        raise DataError(
+            f"the {' and '.join(changed)} data are not those that the run was started with: put them back, say "
+            "where they are with --data-dir or --set dataset.path=, or start a new run"
         )
 
 
