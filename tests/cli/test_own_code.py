@@ -117,6 +117,15 @@ def test_other_code_than_the_run_was_trained_with_is_not_imported(
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("command", ["evaluate", "predict", "export", "verify"])
+def test_the_copy_is_imported_where_the_code_has_changed(command: str, mark: Path, lossrun: Run) -> None:
+    for _ in range(2):
+        assert lossrun("train", "mine.yaml", "--quiet").code == 0
+    (mark.parent / "own_code.py").write_text(CODE + '\npathlib.Path("changed").touch()\n')
+    result = lossrun(command, *ARGUMENTS[command])
+    assert (result.code, (mark.parent / "changed").exists()) == (0, False), result.err
+
+
 def test_a_config_can_call_what_is_installed_without_a_file_beside_it(lossrun: Run, tmp_path: Path) -> None:
     assert 'dataset: {name: "os:system", command: ...}' in SECURITY
     config = CONFIG.replace('{name: "own_code:points"}', '{name: "os:system", command: touch called}')

@@ -101,6 +101,14 @@ def elsewhere(key: str, raw: str, change: Callable[[Path], object]) -> Callable[
     return both
 
 
+def trained_further_on_moved_data(folder: Path) -> None:
+    """Another file has the old name now."""
+    (folder / "data.csv").rename(folder / "moved.csv")
+    resumed = ("resume", "evil", "--set", "epochs=4", "--set", "dataset.path=moved.csv", "--quiet")
+    assert run(resumed, folder).code == 0
+    with_table(folder, lambda text: text + "1,2,3\n")
+
+
 def nothing(_: Path) -> None:
     """Leave the run as it is."""
 
@@ -108,6 +116,7 @@ def nothing(_: Path) -> None:
 # What happens to the run or its data; the verdict, the exit code, a part of the reason, and the first difference.
 CASES: dict[str, tuple[Callable[[Path], object], str, int, str | None, dict[str, Any] | None]] = {
     "nothing": (nothing, "verified", 0, None, None),
+    "data moved on the way": (trained_further_on_moved_data, "verified", 0, None, None),
     "another torch, the same numbers": (elsewhere("torch", '"2.11"', nothing), "verified", 0, None, None),
     "other weights": (
         *(with_other_weights, "differs", 4, "model.body.output.bias differs"),
@@ -139,7 +148,7 @@ def test_a_script_can_read_what_was_found(trained: Path, tmp_path: Path, case: s
     change, verdict, code, reason, difference = CASES[case]
     shutil.copytree(trained, tmp_path / "copy")
     change(tmp_path / "copy")
-    said = run(("verify", "evil", "--json"), tmp_path / "copy")
+    said = run(("verify", "evil", "--all", "--json"), tmp_path / "copy")
     found = json.loads(said.out)
     assert (said.code, found["verdict"], found["passed"]) == (code, verdict, code == 0), said
     assert (found["reason"] is None) == (reason is None)

@@ -31,11 +31,17 @@ def check_copies(run: RecordedRun) -> None:
         raise RunError(f"{path}: the content does not match its digest; {DAMAGED}")
 
 
-def changed_files(run: RecordedRun, folder: Path) -> list[Path]:
-    """Return the files of the run's own modules in a folder that differ from its last training, or are missing."""
+def changed_files(run: RecordedRun, folder: Path, only: str = "") -> list[Path]:
+    """Return the files of the run's own modules in a folder that differ from its last training, or are missing.
+
+    Args:
+        only: The module of a component, to look only at this one and at those that it imports.
+    """
     code, copies = _last_environment(run).get("code"), RunDirectory(run.path).source
     changed = []
     for component in code if isinstance(code, dict) else ():
+        if only not in ("", component):
+            continue
         for module, digest in recorded_source(code, component).items():
             stem = module.replace(".", "/")
             for name in (f"{stem}.py", f"{stem}/__init__.py"):

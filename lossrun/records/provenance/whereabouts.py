@@ -130,8 +130,13 @@ def data_places(run: RecordedRun, data_dir: Path | None = None, *, goes_on: bool
     dataset = run.config["dataset"]
     named = _file_of(dataset)
     if code.copied and ":" in dataset["name"]:
-        # The code may read files next to it, which were not copied; the hash tells whether the data are the same.
-        there = [folder for folder in _folders(run)[:2] if _has_all(folder, _own_modules(run))]
+        # The code may read files next to it, which were not copied. It is imported there if it has not changed.
+        module = dataset["name"].partition(":")[0]
+        there = [
+            folder
+            for folder in _folders(run)[:2]
+            if _has_all(folder, _own_modules(run)) and not changed_files(run, folder, only=module)
+        ]
         return [*map(Place, there), code]
     if named is None:
         return [code]

@@ -1,7 +1,7 @@
 """Train a part of a recorded run again, and compare every bit with the record. The run is only read."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -67,11 +67,14 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
         stretches = stretches[-1:]
     saved = check_config(run, Belonging.to(run))
     with isolated():
-        _, experiment = original_data.find(run, data_dir, goes_on=True)
+        place, experiment = original_data.find(run, data_dir)
     if saved is not None:
         saved_weights = saved.numbers("model.") // len(run.seeds)
         check_weights(experiment.config, experiment.facts, saved_weights, run.name)
-    place = next(iter(whereabouts.data_places(run, data_dir, goes_on=True)))
+    if (code := whereabouts.code_place(run)).copied:
+        # The model is built from the copy, wherever the data are.
+        experiment = replace(experiment, reading=replace(experiment.reading, directory=code.directory))
+        place = replace(place, directory=code.directory)
     folder = data_dir or whereabouts.data_folder(run, default_data_dir())
     for start, end in stretches:
         before = None if start is None else checkpoints.read(start)
@@ -128,7 +131,9 @@ class _Replay:
         to_the_end: bool,
     ) -> Checkpoint:
         """Train one segment, and return the state at its end."""
-        config = from_mapping(whereabouts.placed(part.config, self.place), self.place.directory, name="config.yaml")
+        # Of the dataset only the path can change within a run.
+        recorded = {**part.config, "dataset": self.run.config["dataset"]}
+        config = from_mapping(whereabouts.placed(recorded, self.place), self.place.directory, name="config.yaml")
         experiment = load_experiment(config, self.folder, trains=False, loaded=self.experiment)
         prepared = prepare_stack([experiment], part.environment)
         now = environment_of(prepared, self.run.path.parent)
