@@ -146,7 +146,9 @@ def file_checks(run: RecordedRun) -> Iterator[Check]:
         nothing = "there is no checkpoint, so nothing can be trained again; restore one from a copy"
         yield Check(f"{files.checkpoints.name}/", nothing, "")
     for path in reversed(paths):
-        yield Check(path.name, _problem_of(path, belonging), "digest, tensors, run, config, history")
+        problem = _problem_of(path, belonging)
+        if not problem or is_there(path):  # a run in progress removes its older checkpoints meanwhile
+            yield Check(path.name, problem, "digest, tensors, run, config, history")
     if run.finished is not None:
         yield from _end_checks(run, files)
     if run.ledger and run.ledger[0].get("preparation"):

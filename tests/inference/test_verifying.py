@@ -85,6 +85,24 @@ def test_a_run_that_was_trained_further_and_stopped_is_held_against_no_earlier_e
     assert "best epochs" not in [check.what for check in found.checks]
 
 
+@pytest.mark.parametrize("call", range(1, 8))
+def test_a_checkpoint_that_its_writer_removes_meanwhile_is_no_damage(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """At any of the moments at which it is read."""
+    read, newest = checkpoints.read, checkpoints.candidates(run.checkpoints)[0]
+    calls: list[Path] = []
+
+    def removed_before(path: Path) -> Checkpoint:
+        calls.append(path)
+        if len(calls) == call and path.name.startswith("step-") and path != newest:
+            path.unlink()
+        return read(path)
+
+    monkeypatch.setattr("lossrun.records.checkpoints.read", removed_before)
+    assert verified(run.path).problems == ()
+
+
 def test_one_bit_of_a_weight_with_a_digest_of_its_own_is_noticed(run: RunDirectory) -> None:
     """Nothing but training again can tell."""
     newest = checkpoints.candidates(run.checkpoints)[0]

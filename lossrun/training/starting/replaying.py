@@ -60,8 +60,8 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
         CheckpointError: If a checkpoint cannot be read, or holds another number of seeds or weights than the config
             asks for.
     """
-    kept = checkpoints.candidates(RunDirectory(run.path).checkpoints)[::-1]
-    starts: list[Path | None] = [None, *kept[:-1]]
+    kept = _kept_checkpoints(RunDirectory(run.path).checkpoints, whole=whole)
+    starts: list[Checkpoint | None] = [None, *kept[:-1]]
     stretches = list(zip(starts, kept, strict=True))
     if not whole and len(kept) > 1:
         stretches = stretches[-1:]
@@ -77,8 +77,23 @@ def replayed(run: RecordedRun, *, whole: bool, data_dir: Path | None) -> Iterato
         place = replace(place, directory=code.directory)
     folder = data_dir or whereabouts.data_folder(run, default_data_dir())
     for start, end in stretches:
-        before = None if start is None else checkpoints.read(start)
-        yield _Replay(run, experiment, place, folder).check(before, checkpoints.read(end), to_the_end=end is kept[-1])
+        yield _Replay(run, experiment, place, folder).check(start, end, to_the_end=end is kept[-1])
+
+
+def _kept_checkpoints(folder: Path, *, whole: bool) -> list[Checkpoint]:
+    """Return the checkpoints to compare, oldest first: all of them, or the last two.
+
+    They are read at once, and again if one has gone meanwhile: a run in progress removes its older checkpoints.
+    """
+    before: list[Path] = []
+    while True:
+        paths = checkpoints.candidates(folder)[::-1]
+        try:
+            return [checkpoints.read(path) for path in (paths if whole else paths[-2:])]
+        except CheckpointError:
+            if paths == before:
+                raise
+            before = paths
 
 
 class _Replay:
