@@ -177,7 +177,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
             3,
             "train-images-idx3-ubyte.gz",
         ),
-        (("train", "config.yaml", "--set", "model=mine:net"), 2, "no module mine"),
+        (("train", "config.yaml", "--set", "model=not_there:net"), 2, "no module not_there"),
         (("train", "config.yaml", "--set", "device=mps"), 2, "device"),
         (("train", "config.yaml", "--set", "compare_on=accuracy"), 2, "compared_metric"),
         (("train", "config.yaml", "--set", "best=val_binary_cross_entropy"), 2, "cannot be used"),
