@@ -94,6 +94,7 @@ class DataFacts:
         exclusive: Whether each multilabel sample has exactly one label.
         repeated: For each held-out part, the number of samples that are training samples too, if there are too many
             for chance.
+        leaks: The input columns that give the target away; see `leaking_columns`.
         sorted_classes: Whether the training samples come class by class.
         task_decided: Whether the loss decided on the task, because the config and the data leave it open.
         brought: Those of "validation" and "test" that the data brought; the others are drawn from the training part.
@@ -121,6 +122,7 @@ class DataFacts:
     unvaried: tuple[str, ...] = field(default=(), compare=False)
     exclusive: bool = field(default=False, compare=False)
     repeated: Mapping[str, int] = field(default_factory=dict, compare=False)
+    leaks: tuple[str, ...] = field(default=(), compare=False)
     sorted_classes: bool = field(default=False, compare=False)
     brought: tuple[str, ...] = ()
     task_decided: bool = field(default=False, compare=False)

@@ -14,6 +14,7 @@ from lossrun.data.samples.dataset import Data, Part, Scaling, UnsplitData
 from lossrun.data.samples.dividing import divide
 from lossrun.data.samples.hashing import part_digest
 from lossrun.data.samples.input_scale import input_scale
+from lossrun.data.samples.leaks import leaking_columns
 from lossrun.data.samples.repeated import repeated_samples
 from lossrun.data.samples.sample_weights import weight_notes
 from lossrun.data.samples.splits import Resample
@@ -82,6 +83,7 @@ def load(
     everything = list(parts.values())
     scale = target_scale([p.targets for p in everything], [p.inputs for p in everything]) if regression else None
     train = parts["train"]
+    leaks = leaking_columns(train.inputs, train.targets, source.columns, source.task)
     if parameters["corrupt"]:
         targets, corrupted = corrupt(train.targets, source.task, source.target_size, parameters["corrupt"])
         train = parts["train"] = replace(train, targets=targets)
@@ -131,6 +133,7 @@ def load(
         surplus=surplus,
         input_scale=input_scale(train.inputs, input_scaling, source.columns),
         repeated=repeated_samples(train, {name: part for name, part in parts.items() if name != "train"}),
+        leaks=leaks,
         done=tuple(done),
         task_decided=source.task_decided,
     )

@@ -24,6 +24,7 @@ ONLY_THE_USER_KNOWS = {
     "class_weights",
     "compared_metric",
     "contradiction",
+    "leaked_target",
     "missing_class",
     "nothing_counts",
     "nothing_varies",

@@ -134,6 +134,7 @@ class Data:
         surplus: The samples left out of the training part because another split has fewer.
         input_scale: The scale of the inputs for the model.
         repeated: As in `DataFacts`.
+        leaks: As in `DataFacts`.
         task_decided: As in `DataFacts`.
     """
 
@@ -160,6 +161,7 @@ class Data:
     surplus: int = 0
     input_scale: InputScale | None = None
     repeated: Mapping[str, int] = field(default_factory=dict)
+    leaks: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
     task_decided: bool = False
 
@@ -205,6 +207,7 @@ class Data:
             unvaried=tuple(name for name, targets in counted.items() if regression and _is_unvaried(targets)),
             exclusive=self.task == "multilabel" and bool((self.train.targets.sum(axis=1) == 1).all()),
             repeated=self.repeated,
+            leaks=self.leaks,
             task_decided=self.task_decided,
             sorted_classes=self.task in ("binary", "multiclass") and comes_class_by_class(self.train.targets),
         )

@@ -112,6 +112,21 @@ def repeated_samples(case: Case) -> Iterator[Violation]:
         )
 
 
+def leaked_target(case: Case) -> Iterator[Violation]:
+    """Find input columns that give the target away."""
+    columns = case.facts.leaks
+    if not columns:
+        return
+    does = "has a value of its own for each class" if case.facts.task in ("binary", "multiclass") else "is the target"
+    more = f", and so do {len(columns) - 1} more" * (len(columns) > 1)
+    yield Violation(
+        ("dataset",),
+        f"the input column {columns[0]} {does} in all {case.facts.train} training samples{more}: the model only has to "
+        "copy it",
+        "leave it out (in a csv file with drop), unless new samples will have it too",
+    )
+
+
 _TABLE: Final = (
     "dataset:\n  name: inline\n  inputs: [[0, 2010], [1, 2012], [0, 2015], [1, 2019]]\n  targets: [0, 1, 0, 1]\n"
 )
@@ -120,6 +135,7 @@ _ROWS: Final = (
     "    [.6, .9, .1, .7], [.3, .2, .8, .5], [.7, .4, .3, .9], [.4, .6, .5, .2]"
 )
 _TARGETS: Final = "1.5, 2.5, 1.0, 0.5, 2.0, 3.0, 3.5, 0.1"
+_WITH_TARGET: Final = "[.1, 1.5], [.5, 2.5], [.9, 1.0], [.2, 0.5], [.6, 2.0], [.3, 3.0], [.7, 3.5], [.4, 0.1]"
 
 INPUT_RULES: Final[dict[str, Rule]] = {
     "unscaled_inputs": Rule(
@@ -171,6 +187,17 @@ INPUT_RULES: Final[dict[str, Rule]] = {
             f"  targets: [{_TARGETS}, {_TARGETS}]\n  validation: 0\n  test: 5\nloss: mse",
             f"dataset:\n  name: inline\n  inputs: {_ROWS}]\n  targets: [{_TARGETS}]\n"
             "  validation: 0\n  test: 3\nloss: mse",
+        ),
+    ),
+    "leaked_target": Rule(
+        check=leaked_target,
+        severity="warn",
+        meaning="No input may be the target itself.",
+        why="A column that was computed from the target, or is the target under another name, makes every score look "
+        "perfect. New samples do not have it, so the model is useless for them.",
+        example=Example(
+            f"dataset:\n  name: inline\n  inputs: [{_WITH_TARGET}]\n  targets: [{_TARGETS}]\nloss: mse",
+            f"dataset:\n  name: inline\n  inputs: {_ROWS}]\n  targets: [{_TARGETS}]\nloss: mse",
         ),
     ),
 }
