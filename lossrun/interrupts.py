@@ -96,11 +96,13 @@ def ended_by(name: str) -> Iterator[None]:
         yield
         return
     usual, sys.unraisablehook = sys.unraisablehook, partial(_again, usual=sys.unraisablehook)
-    before = signal.signal(number, _end)
+    before, ended_before = signal.signal(number, _stop), _state.ended
+    _state.patience = Patience()
     try:
         yield
     finally:
         signal.signal(number, before)
+        _state.ended = ended_before  # the stop has ended the block alone
         sys.unraisablehook = usual
 
 
@@ -110,7 +112,7 @@ def go_on(_number: int, _frame: FrameType | None) -> None:
 
 def is_ours(handler: Any) -> bool:
     """Return whether a signal's handler is one of this module."""
-    return handler in (_end, go_on)
+    return handler in (_end, _stop, go_on)
 
 
 def ended() -> EndedError | None:
@@ -182,12 +184,17 @@ def _take(name: str, handler: Callable[[int, FrameType | None], object]) -> None
         signal.signal(number, handler)
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
-    if _state.leaving:
-        if _state.late:
-            os._exit(128 + number)
+def _end(number: int, frame: FrameType | None) -> None:
+    if not _state.leaving:
+        _stop(number, frame)
+    elif _state.late:
+        os._exit(128 + number)
+    else:
         _state.late = True
-        return
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """Raise a stop, or have it wait. Unlike a command, a block has no last words."""
     stop = EndedError(signal.Signals(number).name)
     if _state.held:
         _state.waiting = _state.waiting or stop
