@@ -17,9 +17,12 @@ from lossrun.sweeping.cluster.connection import Cluster, connect
 from tests.cli.conftest import Run
 
 
-@pytest.mark.parametrize("address", ["ray://head:10001", "local"])
-def test_an_address_of_another_kind(address: str) -> None:
-    with pytest.raises(UsageError, match=f"--ray {address}: a "):
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("ray://head:10001", "a sweep runs on a machine of the cluster"), ("local", "a sweep needs no Ray")],
+)
+def test_an_address_of_another_kind(address: str, why: str) -> None:
+    with pytest.raises(UsageError, match=f"--ray {address}: .*{why}"):
         connect(address)
 
 
