@@ -46,8 +46,11 @@ def load_plugin(spec: str, config_dir: Path) -> Any:
     # Forget the modules that it imports first, because the module itself says which they are.
     _forget_neighbours(module_name, folder)
     _forget_namesake(_top(module_name), folder)
+    before = sys.modules.get(module_name)
     module = _imported(module_name, spec, folder)
-    _SOURCES.setdefault(module_name, read_sources(module_name))
+    # Somebody else may have forgotten the module that was loaded last.
+    if module is not before or module_name not in _SOURCES:
+        _SOURCES[module_name] = read_sources(module_name)
     try:
         return getattr(module, attribute)
     except AttributeError as error:

@@ -74,6 +74,18 @@ def test_a_module_that_was_changed_is_imported_anew_and_with_it_its_importers(tm
     assert not list(tmp_path.glob("**/*.pyc"))
 
 
+def test_the_source_is_that_of_the_module_even_if_somebody_else_forgot_the_last_one(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "plugin_forgotten.py").write_text(f"value = {name!r}\n")
+        sys.modules.pop("plugin_forgotten", None)
+        assert load_plugin("plugin_forgotten:value", tmp_path / name) == name
+        content = (tmp_path / name / "plugin_forgotten.py").read_bytes()
+        assert loaded_sources("plugin_forgotten:value") == {
+            "plugin_forgotten": hashlib.sha256(content).hexdigest()[:16]
+        }
+
+
 def test_two_folders_may_use_one_name_for_what_their_modules_import(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         write(tmp_path / folder / f"plugin_of_{folder}.py", "from plugin_shared import value")
