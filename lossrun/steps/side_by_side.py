@@ -4,14 +4,14 @@ Two threads that share every product of a small batch wait for each other most o
 Each seed is computed on one thread, as it would be alone, so the number of seeds at a time does not change any bit.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import torch
 from torch import Tensor
 
 from lossrun.steps.seed_group import SeedGroup
-from lossrun.steps.step import InTurn, Step
+from lossrun.steps.step import Batch, InTurn, Step
 
 
 class SideBySide(InTurn):
@@ -19,30 +19,25 @@ class SideBySide(InTurn):
 
     def __init__(self, steps: Sequence[Step], groups: Sequence[SeedGroup], at_once: int) -> None:
         """No step in `steps` may draw random numbers, and only every `at_once`-th may share memory."""
-        super().__init__(steps, groups, own_randomness=False)
+        super().__init__(steps, groups, own_randomness=False, own_code=False)
         self.at_once = at_once
         self.others = ThreadPoolExecutor(at_once - 1)
-        self.taken: dict[int, int] = {}
+        self.taken: Counter[int] = Counter()  # steps, by the size of their batch
 
-    def __call__(self, start: int, stop: int, rates: Sequence[float]) -> Tensor:
+    def _train(self, batches: Sequence[Batch], rates: Sequence[Sequence[float]], losses: Tensor) -> None:
         # The first two steps of each size record what the others replay, which threads cannot do at the same time.
-        taken = self.taken.get(stop - start, 0)
-        self.taken[stop - start] = taken + 1
-        if taken < 2:
-            return super().__call__(start, stop, rates)
+        new = any(self.taken[stop - start] < 2 for start, stop in batches)
+        self.taken.update(stop - start for start, stop in batches)
+        if new:
+            super()._train(batches, rates, losses)
+            return
 
-        def train(first: int) -> dict[int, Tensor]:
+        def train(first: int) -> None:
             """Train the groups of one thread."""
-            places = range(first, len(self.groups), self.at_once)
-            return {
-                place: self.steps[place](start, stop, rates[place : place + 1])
-                for place in places
-                if self.groups[place].active
-            }
+            for place in range(first, len(self.groups), self.at_once):
+                self._train_group(place, batches, rates, losses)
 
         others = [self.others.submit(train, first) for first in range(1, self.at_once)]
-        losses = train(0)
+        train(0)
         for other in others:
-            losses |= other.result()
-        each = enumerate(self.groups)
-        return torch.cat([losses[place] if place in losses else self._zeros(group) for place, group in each])
+            other.result()

@@ -1,5 +1,6 @@
 """Collect the losses of the epoch in progress, step by step, and compute the results at its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -39,10 +40,11 @@ class EpochSums:
             rates=torch.zeros(seeds, dtype=torch.float64),
         )
 
-    def add(self, losses: Tensor, samples: int) -> None:
-        """Keep a batch's mean losses, (seeds,), without waiting for the device."""
-        self.losses.select(0, len(self.samples)).copy_(losses)
-        self.samples.append(samples)
+    def add(self, samples: Sequence[int]) -> Tensor:
+        """Add steps, each with its number of samples; return where to write their mean losses, (steps, seeds)."""
+        first = len(self.samples)
+        self.samples += samples
+        return self.losses[first : first + len(samples)]
 
     def mean(self) -> Tensor:
         """Return the mean loss of a sample so far, (seeds,).

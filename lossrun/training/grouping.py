@@ -132,19 +132,20 @@ def seed_groups(
     return groups
 
 
-def may_be_side_by_side(grouping: Grouping, config: Config, place: build.Workplace, *, own_randomness: bool) -> bool:
+def may_be_side_by_side(grouping: Grouping, place: build.Workplace, *, own_randomness: bool) -> bool:
     """Return whether seeds that are not stacked may be trained at the same time: they share nothing that changes."""
-    choices = (config.model, config.loss, config.optimizer)
-    ours = not own_randomness and not any(choice.is_plugin for choice in choices)
     apart = grouping.recorder is not None and grouping.recorder.apart is not None
-    return ours and apart and len(grouping.sizes) > 1 and max(grouping.sizes) == 1 and not place.share
+    return not own_randomness and apart and len(grouping.sizes) > 1 and max(grouping.sizes) == 1 and not place.share
 
 
-def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_randomness: bool, at_once: int) -> Step:
+def training_step(
+    grouping: Grouping, groups: Sequence[SeedGroup], *, own_randomness: bool, own_code: bool, at_once: int
+) -> Step:
     """Build the step that trains these groups.
 
     Args:
-        own_randomness: Whether the models draw random numbers while they train.
+        own_randomness: Whether steps draw random numbers, or may do so.
+        own_code: Whether they run code of the user's.
         at_once: How many groups to train at the same time.
     """
     if at_once > 1 and grouping.recorder and grouping.recorder.apart:
@@ -155,7 +156,7 @@ def training_step(grouping: Grouping, groups: Sequence[SeedGroup], *, own_random
     steps: list[Step] = [
         EagerStep(group) if grouping.recorder is None else RecordedStep(group, grouping.recorder) for group in groups
     ]
-    return steps[0] if len(steps) == 1 else InTurn(steps, groups, own_randomness=own_randomness)
+    return steps[0] if len(steps) == 1 else InTurn(steps, groups, own_randomness=own_randomness, own_code=own_code)
 
 
 def _recorder(

@@ -101,18 +101,18 @@ def train(session: Session, asked: Asked) -> Iterator[Event]:
         session.begin_epoch()
         keep_good_states(session)
 
-        for start, stop in session.remaining_batches():
+        for batches in session.next_batches():
             _answer(asked(), session)
-            rates = session.rates(position.step)
-            losses = session.step(start, stop, rates)
-            sums.add(losses, stop - start)
-            position.step += 1
+            rates = [session.rates(step) for step in range(position.step, position.step + len(batches))]
+            losses = sums.add([stop - start for start, stop in batches])
+            session.step.several(batches, rates, losses)
+            position.step += len(batches)
 
             if session.step_in_epoch == 1:
                 sums.first_gradient_norm.copy_(session.step.gradient_norm())
             if position.step == position.epoch * steps_per_epoch:
                 sums.gradient_norm.copy_(session.step.gradient_norm())
-                sums.rates.copy_(torch.tensor(rates, dtype=torch.float64))
+                sums.rates.copy_(torch.tensor(rates[-1], dtype=torch.float64))
             elif due_within_epoch(session):
                 save(session)
             if (now := time.perf_counter()) - shown >= PROGRESS_INTERVAL:

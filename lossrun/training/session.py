@@ -27,7 +27,7 @@ from lossrun.steps.randomness import Purpose, order, seed_torch
 from lossrun.steps.replica import Replica
 from lossrun.steps.seed_group import SeedGroup, keep_generator
 from lossrun.steps.side_by_side import SideBySide
-from lossrun.steps.step import Step
+from lossrun.steps.step import Batch, Step
 from lossrun.training.epoch_sums import EpochSums
 from lossrun.training.grouping import Grouping
 from lossrun.training.process.isolation import Stream
@@ -244,11 +244,28 @@ class Session:
                 for replica, scores in zip(active, scorer(), strict=True)
             }
 
-    def remaining_batches(self) -> Iterator[tuple[int, int]]:
+    def remaining_batches(self) -> Iterator[Batch]:
         """Yield the start and stop of each remaining batch in the epoch's order."""
         size = self.batch_size
         for number in range(self.step_in_epoch, self.steps_per_epoch):
             yield number * size, min((number + 1) * size, self.facts.train)
+
+    def next_batches(self) -> Iterator[list[Batch]]:
+        """Yield the remaining batches, each time as many as the step may be given.
+
+        Nothing is looked at between them. So the first step of an epoch, whose gradient is measured, is taken alone,
+        and none goes past a checkpoint that is due.
+        """
+        size, samples, steps = self.batch_size, self.facts.train, self.steps_per_epoch
+        every, done = self.config.checkpoint.every_steps, self.step_in_epoch
+        before = self.position.step - done
+        while done < steps:
+            most = self.step.ahead if done else 1
+            if every:
+                most = min(most, every - (before + done) % every)
+            numbers = range(done, min(done + most, steps))
+            yield [(number * size, min((number + 1) * size, samples)) for number in numbers]
+            done = numbers.stop
 
     def rates(self, step: int) -> list[float]:
         """Return each seed's learning rate after `step` updates; a plateau may have reduced it."""

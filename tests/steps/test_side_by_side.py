@@ -9,7 +9,9 @@ import torch
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.lint import stacking
-from lossrun.records import recorded
+from lossrun.records import checkpoints, recorded
+from lossrun.records.run_directory import RunDirectory
+from lossrun.steps import step
 from lossrun.steps.side_by_side import SideBySide
 from lossrun.steps.step import InTurn
 from lossrun.training.process import threads
@@ -82,6 +84,31 @@ def test_the_bits_are_those_of_one_after_the_other(laboratory: Laboratory, chang
     assert_same_bits(together, in_turn)
     alone = rows(laboratory.start({**CONFIG, **changes, "seeds": [2]}))
     assert [row for row in rows(together) if row["seed"] == 2] == list(alone)
+
+
+def _saved_at(run: RunDirectory) -> set[int]:
+    return {checkpoints.step_of(path) for path in checkpoints.candidates(run.checkpoints)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"model": {"name": "mlp", "hidden": [8], "dropout": 0.1}}, {"learning_rate": 0.1, "schedule": "cosine"}],
+    ids=str,
+)
+def test_the_bits_do_not_depend_on_how_many_steps_are_taken_at_a_time(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    config = {**CONFIG, **changes, "checkpoint": {"every": "4 steps", "keep": 100}}
+    monkeypatch.setattr(step, "LONGEST_CALL", 100.0)
+    at: set[int] = set()
+    several = laboratory.start(config, reached=at.add)
+    # 6 steps an epoch, 24 in all: the first of each epoch is taken alone, and none goes past a checkpoint.
+    assert at == {0, 1, 4, 6, 7, 8, 12, 13, 16, 18, 19, 20, 24}
+    monkeypatch.setattr(step, "LONGEST_CALL", 0.0)
+    single = laboratory.start(config, reached=at.add)
+    assert at == {*range(25)}
+    assert _saved_at(several) == _saved_at(single) == {*range(0, 25, 4)}
+    assert_same_bits(several, single)
 
 
 def test_it_may_be_stopped_anywhere_and_go_on_on_any_machine(laboratory: Laboratory) -> None:

@@ -53,7 +53,8 @@ class Laboratory:
         kill_at: int | None = None,
         reached: Callable[[int], object] = lambda step: None,
     ) -> RunDirectory:
-        """`kill_at`: the step before which the run dies without saving anything; `reached`: called before each step."""
+        """`kill_at`: the step before which, or soon after which, the run dies without saving anything; `reached`:
+        called before each step, or before several."""
         examined = load_experiment(from_mapping(config, self.folder), self.folder)
         with suppress(KilledError), begin(prepare(examined), self.folder / "runs") as session:
             self.drain(session, stop_at, kill_at, reached)
@@ -79,13 +80,13 @@ class Laboratory:
         kill_at: int | None = None,
         reached: Callable[[int], object] = lambda step: None,
     ) -> None:
-        """Train to the end, or until `stop_at` updates have been done in all."""
+        """Train to the end, or until `stop_at` updates have been done in all; more if several are done at a time."""
 
         def asked() -> Request | None:
             reached(session.position.step)
-            if session.position.step == kill_at:
+            if kill_at is not None and session.position.step >= kill_at:
                 raise KilledError
-            return Request.INTERRUPT if session.position.step == stop_at else None
+            return Request.INTERRUPT if stop_at is not None and session.position.step >= stop_at else None
 
         try:
             for _ in train(session, asked):

@@ -66,8 +66,8 @@ def test_an_epoch_does_not_wait_for_the_device(laboratory: Laboratory) -> None:
         try:
             torch.cuda.set_sync_debug_mode("error")
             for start, stop in batches:
-                losses = session.step(start, stop, session.rates(session.position.step))
-                session.sums.add(losses, stop - start)
+                losses = session.sums.add([stop - start])
+                session.step.several([(start, stop)], [session.rates(session.position.step)], losses)
                 session.position.step += 1
         finally:
             torch.cuda.set_sync_debug_mode("default")

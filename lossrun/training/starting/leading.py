@@ -38,7 +38,7 @@ class Order(IntEnum):
     STEP = 2
 
 
-class LeadingStep:
+class LeadingStep(Step):
     """The leader's step, which the other processes take part in."""
 
     def __init__(self, step: Step, session: Session, processes: Processes) -> None:

@@ -125,9 +125,10 @@ def _prepared(
     groups = seed_groups(grouping, replicas, config, place)
     if grouping.recorder and (config.model.is_plugin or config.loss.is_plugin):
         check_recording(groups[0], grouping.recorder, config)
-    draws = config.model.is_plugin or replicas[0].draws
-    apart = len(groups) if may_be_side_by_side(grouping, config, place, own_randomness=draws) else 1
+    own_code = any(choice.is_plugin for choice in (config.model, config.loss, config.optimizer))
+    draws = own_code or replicas[0].draws
+    apart = len(groups) if may_be_side_by_side(grouping, place, own_randomness=draws) else 1
     threads = threads_of(config, facts, max(grouping.sizes), recorded.get("threads"), seeds_apart=apart)
     at_once = min(apart, torch.get_num_threads()) if threads == 1 else 1
-    step = training_step(grouping, groups, own_randomness=draws, at_once=at_once)
+    step = training_step(grouping, groups, own_randomness=draws, own_code=own_code, at_once=at_once)
     return Prepared(experiments, place, replicas, grouping, groups, step, threads, layers, processes)
