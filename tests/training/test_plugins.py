@@ -82,6 +82,20 @@ def counts(outputs, targets, calls=[0]):
     return (1 + 1 / calls[0]) * (outputs - targets).square().mean(dim=1)
 
 
+def noisy(outputs, targets):
+    return (outputs - targets + 0.1 * torch.randn_like(outputs)).square().mean(dim=1)
+
+
+class Wandering(torch.optim.SGD):
+    """Adds noise to the weights after every update."""
+
+    def step(self, closure=None):
+        super().step(closure)
+        for group in self.param_groups:
+            for weight in group["params"]:
+                weight.data.add_(torch.randn_like(weight), alpha=1e-3)
+
+
 def broken(outputs, targets):
     raise RuntimeError("no such luck")
 '''
@@ -100,6 +114,20 @@ CONFIG: dict[str, Any] = {
 def own(laboratory: Laboratory) -> Laboratory:
     (laboratory.folder / "own.py").write_text(MODULE)
     return laboratory
+
+
+@pytest.mark.parametrize("draws", [{"loss": "own:noisy"}, {"optimizer": "own:Wandering"}], ids=str)
+def test_each_seed_has_the_random_numbers_of_a_lone_run(own: Laboratory, draws: dict[str, Any]) -> None:
+    config = {**REGRESSION, **draws}
+    alone = own.start({**config, "seed": 1})
+    together = own.start({**config, "seeds": 2})
+    stopped = own.start({**config, "seeds": 2}, stop_at=9)
+    own.resume(stopped)
+    assert_same_bits(together, stopped)
+    learned = ("epoch", "train_loss", "val_mse", "grad_norm")  # in validation, such a loss draws again
+    assert [[row[key] for key in learned] for row in rows(together) if row["seed"] == 1] == [
+        [row[key] for key in learned] for row in rows(alone)
+    ]
 
 
 def test_all_four_train_and_resume_exactly(own: Laboratory) -> None:
