@@ -242,6 +242,11 @@ class Format(StrEnum):
     md = "md"
     latex = "latex"
 
+    @property
+    def is_data(self) -> bool:
+        """Whether programs read it, in full precision."""
+        return self in (Format.json, Format.csv)
+
 
 class ListFormat(StrEnum):
     table = "table"

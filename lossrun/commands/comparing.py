@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lossrun.analysis.comparison.moments import Moment
     from lossrun.analysis.sweeps.result import SweepResult
     from lossrun.records.recorded import RecordedRun
-    from lossrun.report.comparison.formats import Blocks
+    from lossrun.report.layout.text_table import Blocks
 
 
 def compare(
@@ -129,7 +129,7 @@ def compare(
     sweep = alone if is_sweep else None
     if sweep is None and not tag and not any(map(is_pattern, runs or [])):
         check_at_least_two(len(runs or []), runs_dir)
-    if only_table and (per_seed or format_ in (Format.json, Format.csv)):
+    if only_table and (per_seed or format_.is_data):
         other = "--per-seed" if per_seed else f"--format {format_.value}"
         raise UsageError(f"--only-table: {other} prints no other tables anyway; leave out one of the two")
     if require is not None and plan is not None:
@@ -159,7 +159,7 @@ def compare(
             _show_sweep(sweep, result, html, everything=everything)
             return
         if len(result.boards) > 1 and by is None:
-            if format_ not in (Format.json, Format.csv) or any((require, plan, html, label)):
+            if not format_.is_data or any((require, plan, html, label)):
                 raise UsageError(
                     f"{sweep.name} has final runs on {len(result.boards)} datasets, which are never compared with each "
                     f"other; --format json and csv list them all, or name runs with the same data, such as "
@@ -194,7 +194,8 @@ def compare(
         pairs, told = (board.pairs, method(result)) if result and board else ((), "")
         save_page(report_data(loaded, comparison, tuning, pairs=pairs, method=told), html)
         note(stderr(), f"{html} written")
-    more = _tuning(result, comparison) if result is not None and format_ in (Format.md, Format.latex) else ()
+    is_document = format_ is not Format.table and not format_.is_data
+    more = _tuning(result, comparison) if result is not None and is_document else ()
     _print(
         comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything, more=more
     )

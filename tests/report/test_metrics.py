@@ -12,7 +12,7 @@ from lossrun.analysis.values.readings import spread
 from lossrun.config import from_mapping
 from lossrun.experiment import load_experiment
 from lossrun.report.comparison.compare import print_comparison
-from lossrun.report.comparison.formats import to_csv, to_markdown
+from lossrun.report.comparison.formats import to_csv, written
 from lossrun.report.facts import facts
 from lossrun.report.layout.numbers import format_spread
 from lossrun.report.training import ending
@@ -71,7 +71,7 @@ def test_nothing_of_it_is_lost_in_a_file(comparison):
         ["0", "val_mse", "last", "4", "30000004.0"],
         ["0", "val_mse", "last", "4", "30000004.0"],
     ]
-    table = to_markdown(comparison).partition("**Validation data")[2]
+    table = written(comparison, "md").partition("**Validation data")[2]
     header, _, first, second = (line.split(" | ") for line in table.splitlines()[2:6])
     place = header.index("val_log_cosh lower |" if header[-1].startswith("val_log_cosh") else "val_log_cosh lower")
     assert [row[place].removesuffix(" |") for row in (first, second)] == ["-", "0.2500"]

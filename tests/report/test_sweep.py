@@ -8,7 +8,7 @@ from rich.console import Console
 
 from lossrun.analysis.comparison.differences import letters
 from lossrun.analysis.sweeps.result import SweepResult, result_of
-from lossrun.report.comparison.formats import to_latex, to_markdown, written
+from lossrun.report.comparison.formats import written
 from lossrun.report.html.figures import style
 from lossrun.report.html.sensitivity import tuning_section
 from lossrun.report.sweep import print_sweep, tuning_blocks
@@ -119,7 +119,7 @@ def test_a_single_final_run_shows_its_scores(tmp_path: Path) -> None:
 
 def test_a_document_has_the_tables_of_the_tuning_and_the_sentence_of_a_paper(result: SweepResult) -> None:
     assert result.comparison is not None
-    text = to_markdown(result.comparison, more=tuning_blocks(result, result.comparison))
+    text = written(result.comparison, "md", more=tuning_blocks(result, result.comparison))
     for title in ("Tuning", "Tuning curve: .*", "Best val_rmse in tuning, .*"):
         assert re.search(rf"^\*\*{title}\*\*$", text, re.MULTILINE)
     assert text.rstrip().splitlines()[-1].startswith("- each pair was tuned over 4 values of learning_rate on 1 seed,")
@@ -130,7 +130,7 @@ def test_a_document_has_the_tables_of_the_tuning_and_the_sentence_of_a_paper(res
 
 def test_columns_of_a_document_are_headed_by_letters_where_labels_are_long(result: SweepResult) -> None:
     assert result.comparison is not None
-    differences = to_latex(result.comparison).partition(r"\caption{Differences}")[2].partition(r"\midrule")[0]
+    differences = written(result.comparison, "latex").partition(r"\caption{Differences}")[2].partition(r"\midrule")[0]
     assert r"key & A & B & C & D & E & F & G & H & I \\" in differences
 
 

@@ -11,7 +11,7 @@ from lossrun.analysis.values.evidence import LEAST_FOR_VERDICT, LEVEL
 from lossrun.analysis.values.friedman import Friedman
 from lossrun.catalog.metric_names import better
 from lossrun.report.comparison.compare_tables import MARK
-from lossrun.report.comparison.formats import plain_data, written_blocks
+from lossrun.report.comparison.formats import DOCUMENTS, plain_data
 from lossrun.report.comparison.verdicts import format_p_value
 from lossrun.report.layout.console import is_bounded, note
 from lossrun.report.layout.for_programs import json_text
@@ -68,12 +68,12 @@ _BASIS: Final = (
 
 
 def written(found: AcrossDatasets, format_: str) -> str:
-    """Write the comparison as `json`, `csv`, `md`, or `latex`."""
+    """Write the comparison as `json`, `csv`, or a document."""
     if format_ == "json":
         return json_text(plain_data(found))
     if format_ == "csv":
         return rows_to_csv(found.records())
-    return written_blocks([values_table(found), ranks_table(found), [*sentences(found), _BASIS]], format_)
+    return DOCUMENTS[format_].write([values_table(found), ranks_table(found), [*sentences(found), _BASIS]])
 
 
 def values_table(found: AcrossDatasets, *, labels: bool = True) -> TextTable:

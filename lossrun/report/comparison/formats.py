@@ -1,51 +1,67 @@
-"""Write a comparison for programs and documents: JSON and CSV in full precision, Markdown and LaTeX rounded."""
+"""Write a comparison for programs and documents: JSON and CSV in full precision, documents rounded."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.values.readings import Spread
-from lossrun.output import harmless
 from lossrun.report.comparison.compare import blocks
-from lossrun.report.comparison.compare_tables import MARK, per_seed_rows, per_seed_table, runs_table
+from lossrun.report.comparison.compare_tables import per_seed_rows, per_seed_table, runs_table
 from lossrun.report.comparison.latex import latex
+from lossrun.report.comparison.markdown import markdown
 from lossrun.report.layout.for_programs import csv_text, json_text
-from lossrun.report.layout.text_table import Column, TextTable
+from lossrun.report.layout.text_table import Blocks
 
-_MARKUP: Final = re.compile(r"[\\*|<`]|\[(?=[^\]]*\][(\[])|(?<!\w)_|_(?!\w)")
-Blocks: TypeAlias = Sequence[TextTable | Sequence[str]]
+
+class DocumentFormat(NamedTuple):
+    """A format of documents.
+
+    Attributes:
+        write: Writes tables and lists of sentences in their order.
+        is_narrow: Whether a page is narrower than a screen. Then few runs become columns, and metrics become rows.
+    """
+
+    write: Callable[[Blocks], str]
+    is_narrow: bool
+
+
+DOCUMENTS: Final[Mapping[str, DocumentFormat]] = {
+    "md": DocumentFormat(markdown, is_narrow=False),
+    "latex": DocumentFormat(latex, is_narrow=True),
+}
 CSV_HEADER: Final = ("run", "label", "seed", "metric", "at", "epoch", "value")
 PER_SEED_HEADER: Final = ("run", "seed", "metric", "value", "label")
-MOST_UPRIGHT: Final = 6  # columns of runs that fit on a page
+MOST_COLUMNS: Final = 6  # runs that fit next to each other on a narrow page
 
 
 def written(
     comparison: ComparedRuns,
     format_: str,
     *,
-    curves: bool,
-    per_seed: bool,
+    curves: bool = True,
+    per_seed: bool = False,
     only_table: bool = False,
     more: Blocks = (),
 ) -> str:
     """Write a comparison.
 
     Args:
-        format_: `json`, `csv`, `md`, or `latex`.
+        format_: `json`, `csv`, or a key of `DOCUMENTS`.
         curves: Whether documents include the losses epoch by epoch; JSON and CSV always do.
         per_seed: Whether to write only each seed's values, one in a row.
         only_table: Whether documents contain only the tables of metrics.
         more: What documents have at their end: how the runs were tuned.
     """
-    if per_seed:
-        tidy = {"json": per_seed_json, "csv": per_seed_csv, "md": per_seed_markdown, "latex": per_seed_latex}
-        return tidy[format_](comparison)
-    if format_ in ("md", "latex"):
-        write = to_markdown if format_ == "md" else to_latex
-        return write(comparison, curves=curves, only_table=only_table, more=more)
-    return (to_json if format_ == "json" else to_csv)(comparison)
+    if document := DOCUMENTS.get(format_):
+        if per_seed:
+            return document.write([runs_table(comparison), per_seed_table(comparison)])
+        upright = document.is_narrow and len(comparison.runs) <= MOST_COLUMNS
+        found = blocks(comparison, curves=curves, upright=upright, only_table=only_table)
+        return document.write(found if only_table else [*found, *more])
+    if format_ == "csv":
+        return csv_text(PER_SEED_HEADER, _per_seed_csv_rows(comparison)) if per_seed else to_csv(comparison)
+    return json_text(_per_seed_records(comparison)) if per_seed else to_json(comparison)
 
 
 def written_by_dataset(comparisons: Mapping[str, ComparedRuns], format_: str, *, per_seed: bool) -> str:
@@ -65,11 +81,6 @@ def written_by_dataset(comparisons: Mapping[str, ComparedRuns], format_: str, *,
         parts = _per_seed_records(one) if per_seed else [plain_data(one)]
         found += [{"dataset": name, **part} for part in parts]
     return json_text(found)
-
-
-def written_blocks(blocks: Blocks, format_: str) -> str:
-    """Write tables and lists of sentences as a document: `md` or `latex`."""
-    return latex(blocks) if format_ == "latex" else "\n".join(map(_markdown_block, blocks))
 
 
 def to_json(comparison: ComparedRuns) -> str:
@@ -106,51 +117,12 @@ def to_csv(comparison: ComparedRuns) -> str:
     return csv_text(CSV_HEADER, _csv_rows(comparison))
 
 
-def to_markdown(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False, more: Blocks = ()) -> str:
-    """Write the tables and sentences of the screen as GitHub's Markdown; the best values are bold."""
-    found = blocks(comparison, curves=curves, only_table=only_table)
-    return written_blocks(found if only_table else [*found, *more], "md")
-
-
-def to_latex(comparison: ComparedRuns, *, curves: bool = True, only_table: bool = False, more: Blocks = ()) -> str:
-    """Write them as LaTeX. For few runs, metrics are rows, because a page is narrower than a screen."""
-    upright = len(comparison.runs) <= MOST_UPRIGHT
-    found = blocks(comparison, curves=curves, upright=upright, only_table=only_table)
-    return written_blocks(found if only_table else [*found, *more], "latex")
-
-
-def per_seed_json(comparison: ComparedRuns) -> str:
-    """Write tidy data: a list of records with run, seed, metric, value, and label."""
-    return json_text(_per_seed_records(comparison))
-
-
-def per_seed_csv(comparison: ComparedRuns) -> str:
-    """Write tidy data: one record in a line."""
-    return csv_text(PER_SEED_HEADER, _per_seed_csv_rows(comparison))
-
-
-def per_seed_markdown(comparison: ComparedRuns) -> str:
-    """Write tidy data as a table, rounded, below the legend."""
-    return "\n".join(map(_markdown_block, (runs_table(comparison), per_seed_table(comparison))))
-
-
-def per_seed_latex(comparison: ComparedRuns) -> str:
-    """Write tidy data as a LaTeX table, rounded, below the legend."""
-    return latex((runs_table(comparison), per_seed_table(comparison)))
-
-
 def _per_seed_records(comparison: ComparedRuns) -> list[dict[str, Any]]:
     return [dict(zip(PER_SEED_HEADER, row, strict=True)) for row in per_seed_rows(comparison)]
 
 
 def _per_seed_csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]:
     return ((*row[:3], repr(row[3]), row[4]) for row in per_seed_rows(comparison))
-
-
-def _markdown_block(block: TextTable | Sequence[str]) -> str:
-    if isinstance(block, TextTable):
-        return _markdown_table(block)
-    return "".join(f"- {_escaped(sentence)}\n" for sentence in block)
 
 
 def _csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]:
@@ -183,32 +155,3 @@ def _csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]:
 
 def _per_seed(spread: Spread | None) -> list[tuple[int, float]]:
     return list(spread.per_seed.items()) if spread else []
-
-
-def _markdown_table(table: TextTable) -> str:
-    columns = (table.key, *table.columns)
-    lines = [
-        f"**{_escaped(table.title)}**\n",
-        _markdown_row([_escaped(column.header.replace("\n", " ")) for column in columns]),
-        "|" + "".join(" ---: |" if column.right else " --- |" for column in columns),
-        *(_markdown_row([_markdown_cell(column, row) for column in columns]) for row in range(len(table.key.cells))),
-    ]
-    if table.note:
-        mark = MARK.strip()
-        note = _escaped(table.note.removeprefix(mark))
-        lines.append(f"\n**bold**:{note}" if table.note.startswith(mark) else f"\n{note}")
-    return "\n".join(lines) + "\n"
-
-
-def _markdown_row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _markdown_cell(column: Column, row: int) -> str:
-    text = _escaped(column.cells[row].removesuffix(MARK).strip())
-    return f"**{text}**" if row in column.emphasis else text
-
-
-def _escaped(text: str) -> str:
-    """Escape Markdown. Underscores and hyphens within a word, and brackets without a link, need no escape."""
-    return _MARKUP.sub(r"\\\g<0>", harmless(text))

@@ -6,7 +6,7 @@ from typing import Final
 
 from lossrun.output import harmless
 from lossrun.report.comparison.compare_tables import MARK
-from lossrun.report.layout.text_table import Column, TextTable
+from lossrun.report.layout.text_table import Blocks, Column, TextTable
 
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}",
@@ -22,7 +22,7 @@ _ESCAPED: Final = re.compile("|".join(map(re.escape, _SPECIAL)))
 _MINUS: Final = re.compile(r"(?<![\w.)\]-])-(?=\d)")
 
 
-def latex(blocks: Sequence[TextTable | Sequence[str]]) -> str:
+def latex(blocks: Blocks) -> str:
     """Write the blocks in their order: each table as a float, sentences as a list."""
     parts = [_table(block) if isinstance(block, TextTable) else _list(block) for block in blocks]
     return "\n".join(["% needs \\usepackage{booktabs}\n", *parts])

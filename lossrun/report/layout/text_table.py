@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeAlias
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -56,6 +56,9 @@ class TextTable:
     def width(self) -> int:
         """The width of the whole table in one block, in cells."""
         return self.key.width + sum(_GAP + column.width for column in self.columns)
+
+
+Blocks: TypeAlias = Sequence[TextTable | Sequence[str]]  # a document: tables and lists of sentences
 
 
 def print_table(console: Console, table: TextTable) -> None:

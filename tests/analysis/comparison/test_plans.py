@@ -7,7 +7,7 @@ import pytest
 from lossrun.analysis.comparison.compare import compare
 from lossrun.analysis.values.planning import deviation_limit, seeds_to_settle
 from lossrun.errors import UsageError
-from lossrun.report.comparison.formats import to_json, to_markdown
+from lossrun.report.comparison.formats import to_json, written
 from lossrun.report.comparison.plan import plan_commands, plan_sentences
 
 DIFFERENCES = (0.01, -0.02, 0.03, 0.0, 0.01)  # deviation 0.01817
@@ -102,4 +102,4 @@ def test_what_is_no_pilot_is_refused(pilot, options, told):
 def test_programs_and_documents_get_the_plan_too(pilot):
     comparison = pilot()
     assert '"needed": {' in to_json(comparison)
-    assert "To find a difference of 0.02000 in val_rmse from A" in to_markdown(comparison)
+    assert "To find a difference of 0.02000 in val_rmse from A" in written(comparison, "md")

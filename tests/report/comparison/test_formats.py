@@ -7,7 +7,8 @@ import re
 import pytest
 
 from lossrun.analysis.comparison.compare import compare
-from lossrun.report.comparison.formats import plain_data, to_csv, to_json, to_latex, to_markdown, written
+from lossrun.arguments import Format
+from lossrun.report.comparison.formats import DOCUMENTS, plain_data, to_csv, to_json, written
 from lossrun.report.comparison.latex import escaped, latex
 from lossrun.report.layout.text_table import Column, TextTable
 
@@ -24,6 +25,10 @@ def comparison(make_run):
 
 def refuse(constant: str) -> None:
     pytest.fail(f"{constant} is not strict JSON")
+
+
+def test_every_format_of_the_command_line_can_be_written():
+    assert set(Format) == {"table", "json", "csv", *DOCUMENTS}
 
 
 def test_json_is_strict_and_keeps_every_digit(comparison):
@@ -47,14 +52,14 @@ def test_csv_has_every_epoch_of_every_seed_in_full(comparison):
 
 
 def test_markdown_tables_are_of_even_width_and_compact(comparison):
-    tables = [block for block in to_markdown(comparison).split("\n\n") if block.startswith("|")]
+    tables = [block for block in written(comparison, "md").split("\n\n") if block.startswith("|")]
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1
     # The first line is the header, the second the rule; 20 of the 30 epochs.
     assert len(tables[-1].splitlines()) == 2 + 20
     assert all("---" in line if number == 1 else "---" not in line for number, line in enumerate(tables[0].split("\n")))
     assert tables[-1].startswith("| epoch | train_loss A | train_loss B |")
-    assert all(line == line.rstrip() and "  " not in line for line in to_markdown(comparison).splitlines())
+    assert all(line == line.rstrip() and "  " not in line for line in written(comparison, "md").splitlines())
 
 
 def test_markdown_marks_the_best_by_bold_type_and_escapes_markup(make_run):
@@ -65,7 +70,7 @@ def test_markdown_marks_the_best_by_bold_type_and_escapes_markup(make_run):
         return {"val_loss": 1.0 / epoch, "val_rmse": 0.75}
 
     odd = {"name": "csv", "path": "a|b_*.csv"}
-    text = to_markdown(compare([make_run("a", rows=rows), make_run("b", rows=worse, config={"dataset": odd})]))
+    text = written(compare([make_run("a", rows=rows), make_run("b", rows=worse, config={"dataset": odd})]), "md")
     assert "| run | val_rmse [targets] lower | val_loss lower |" in text
     assert "| **0.5000** | 0.2500 |\n" in text
     assert "| 0.7500 | 0.2500 |\n" in text
@@ -79,7 +84,7 @@ def test_latex_is_balanced_escaped_and_marks_the_best_by_bold_type(make_run):
 
     odd = {"name": "csv", "path": "a&b_50%{x}.csv"}
     runs = [make_run("a", rows=rows(0.5)), make_run("b", rows=rows(0.75), config={"dataset": odd})]
-    text = to_latex(compare(runs), curves=False)
+    text = written(compare(runs), "latex", curves=False)
     assert r"a\&b\_50\%\{x\}.csv" in text
     assert r"val\_rmse [targets] & lower & \textbf{0.5000} & 0.7500 \\" in text
     for environment in ("table", "tabular", "itemize"):
@@ -164,9 +169,9 @@ def test_metrics_of_classes_in_every_format_and_nan_where_there_is_no_auc(make_r
     lines = [line for line in csv.DictReader(io.StringIO(to_csv(compared))) if line["at"] == "best"]
     assert {line["value"] for line in lines if line["metric"] == "val_auc"} == {"nan"}
     assert {line["value"] for line in lines if line["metric"] == "val_recall"} == {"0.75"}
-    assert r"val\_average\_precision & higher & 0.6250 & 0.6250" in to_latex(compared)
-    assert r"val\_auc & higher & nan & nan" in to_latex(compared)
-    assert "val_auc higher" in to_markdown(compared)
+    assert r"val\_average\_precision & higher & 0.6250 & 0.6250" in written(compared, "latex")
+    assert r"val\_auc & higher & nan & nan" in written(compared, "latex")
+    assert "val_auc higher" in written(compared, "md")
 
 
 def test_plain_data_hold_every_epoch_of_a_curve(make_run):
