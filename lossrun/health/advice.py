@@ -62,36 +62,48 @@ def _advice(
         return None
     if name in _LATE:
         return Advice("", _end_earlier(name, known, since))
-    if name in _MISTAKES and not known.lint:
-        return extend_cure(Advice("", (*_MISTAKES[name](known), *_far_targets(known))), known)
+    if name in _CURES_OF_MISTAKES and not known.lint:
+        return extend_cure(Advice("", (*_CURES_OF_MISTAKES[name](known), *_far_targets(known))), known)
     diverged = name in _DIVERGED
-    # Rates are better tried than guessed.
-    if any(not setting.startswith(RATE) for cure in known.lint.values() for setting in cure):
-        settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
-        reason = f"the linter said why before the run began: {', '.join(known.lint)}"
-        cure = last_of_each_key([*settings, *_far_targets(known)])
-        return extend_cure(Advice(reason, cure), known, diverged=diverged)
+    if found := _of_lint(known):
+        return extend_cure(found, known, diverged=diverged)
     if found := _by_schedule(known, row, diverged=diverged):
         return found
-    if not diverged and (found := without_schedule(known, MUCH_BETTER * known.share(row["train_loss"]))):
+    return _of_divergence(name, known, layers) if diverged else _of_slow_learning(name, known, layers, row)
+
+
+def _of_divergence(name: str, known: Circumstances, layers: Layers | None) -> Advice | None:
+    found = (_of_layers(name, known, layers) if layers and name == "dead" else None) or smaller_rate(known)
+    by_rate = found is None or any(setting.startswith(RATE) for setting in found.cure)
+    return found if found is None or by_rate else extend_cure(found, known, diverged=True)
+
+
+def _of_slow_learning(name: str, known: Circumstances, layers: Layers | None, row: Mapping[str, Any]) -> Advice | None:
+    """Return the advice for a run that has not diverged, but has learned little."""
+    if found := without_schedule(known, MUCH_BETTER * known.share(row["train_loss"])):
         return found
-    found = _of_layers(name, known, layers) if layers and name not in ("exploded", "non_finite") else None
-    if diverged:
-        found = found or smaller_rate(known)
-        by_rate = found is None or any(setting.startswith(RATE) for setting in found.cure)
-        return found if found is None or by_rate else extend_cure(found, known, diverged=True)
     if name == "too_small":
         return larger_model(known, row["train_loss"])
     if name == "oscillation":
         return smaller_rate(known)
     if name == "one_answer" and (rare := _of_rare_classes(known)):
         return extend_cure(rare, known)
-    if name == "dead_units" and found:
-        if _gets_away(found, known, row["train_loss"]):
-            return found
-        found = None
-    found = found or _of_loss(known) or _of_targets(known)
+    by_layers = _of_layers(name, known, layers) if layers else None
+    if name == "dead_units" and by_layers:
+        if _gets_away(by_layers, known, row["train_loss"]):
+            return by_layers
+        by_layers = None
+    found = by_layers or _of_loss(known) or _of_targets(known)
     return extend_cure(found, known) if found else further(name, known, row["train_loss"])
+
+
+def _of_lint(known: Circumstances) -> Advice | None:
+    """Return the advice that the linter gave before the run; None if it gave only rates, which are better tried."""
+    settings = dict.fromkeys(setting for cure in known.lint.values() for setting in cure)
+    if all(setting.startswith(RATE) for setting in settings):
+        return None
+    reason = f"the linter said why before the run began: {', '.join(known.lint)}"
+    return Advice(reason, last_of_each_key([*settings, *_far_targets(known)]))
 
 
 def _gets_away(advice: Advice, known: Circumstances, loss: float) -> bool:
@@ -104,7 +116,7 @@ def _hidden_softmax(known: Circumstances) -> tuple[str, ...]:
     return ("loss.from_logits=false",) if known.config.model.is_plugin else ("model.output=logits",)
 
 
-_MISTAKES: Final[Mapping[str, Callable[[Circumstances], tuple[str, ...]]]] = {
+_CURES_OF_MISTAKES: Final[Mapping[str, Callable[[Circumstances], tuple[str, ...]]]] = {
     "double_softmax": _hidden_softmax,
     "double_sigmoid": _hidden_softmax,
     "squashed": lambda known: ("model.output=none",),

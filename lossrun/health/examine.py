@@ -189,20 +189,27 @@ def _mistake_or_plateau(seen: SeedEpoch, health: Health, look: OutputChecks) -> 
             return in_trouble, seen.floors.constant
     if found[0] or not seen.is_last or seen.floors.mistake or health.named:
         return found
+    return _ending(seen, seen.floors, health, look)
+
+
+def _ending(seen: SeedEpoch, floors: Floors, health: Health, look: OutputChecks) -> tuple[str, float]:
+    """Return the diagnosis of a seed's last epoch, and its floor; "" and NaN for none."""
     samples = len(look.replica.parts.validation or ())
-    found = how_it_ended(dict(seen.row), health, seen.floors, look, samples)
+    found = how_it_ended(dict(seen.row), health, floors, look, samples)
     # Early stopping found that more epochs would not help, and has ended the overfitting.
     if seen.row["epoch"] < seen.window.planned:
         return ("", nan) if found[0] in _CURED_BY_STOPPING else found
+    if found[0] or not seen.known or not _is_poor(seen):
+        return found
     # Whether more was possible is tried first, because for most runs that learned little there is no advice.
-    if not found[0] and seen.known and _is_poor(seen):
-        if without_schedule(seen.known, MUCH_BETTER * seen.known.share(seen.row["train_loss"])):
-            return "unfinished", seen.floors.constant
-        little = seen.row["train_loss"] > HARDLY * seen.floors.constant and seen.window.is_full(tuple(health.losses))
-        if little and larger_steps_do_better(seen.known, seen.row["train_loss"]):
-            return "unfinished", seen.floors.constant
-        if larger_model(seen.known, seen.row["train_loss"]):
-            return "too_small", seen.floors.constant
+    loss = seen.row["train_loss"]
+    if without_schedule(seen.known, MUCH_BETTER * seen.known.share(loss)):
+        return "unfinished", floors.constant
+    little = loss > HARDLY * floors.constant and seen.window.is_full(tuple(health.losses))
+    if little and larger_steps_do_better(seen.known, loss):
+        return "unfinished", floors.constant
+    if larger_model(seen.known, loss):
+        return "too_small", floors.constant
     return found
 
 
