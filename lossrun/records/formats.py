@@ -90,7 +90,7 @@ ENVIRONMENT: Final = record(
     },
 )
 _SCORES: Final = or_none(each(number()))
-_SEED: Final = record(
+_SEED_RESULT: Final = record(
     {},
     {
         "best_epoch": or_none(_EPOCH),
@@ -142,7 +142,7 @@ EVENTS: Final[Mapping[str, Shape]] = {
         {
             "epoch": _COUNT,
             "step": _COUNT,
-            "seeds": each(_SEED, numeral),
+            "seeds": each(_SEED_RESULT, numeral),
             "seconds": _SECONDS,
             "predictions": or_none(text),
             "best_weights": or_none(text),
@@ -165,12 +165,12 @@ _HEALTH: Final[dict[str, Shape]] = {
     "named": list_of(text),
     "gradient_norm": number(),
 }
-_LEAST: Final[dict[str, Shape]] = {"least_validation": number(), "least_epoch": _COUNT}
-_REPLICA: Final = {
+_LEAST_VALIDATION: Final[dict[str, Shape]] = {"least_validation": number(), "least_epoch": _COUNT}
+_SEED_STATE: Final = {
     "best": record({"value": number(), "epoch": _COUNT, "step": _COUNT}),
     "stopped_epoch": or_none(_EPOCH),
     "diverged_epoch": or_none(_EPOCH),
-    "health": record(_HEALTH, _LEAST),
+    "health": record(_HEALTH, _LEAST_VALIDATION),
 }
 _STATE: Final[dict[str, Shape]] = {
     "epoch": _EPOCH,
@@ -184,8 +184,8 @@ _STATE: Final[dict[str, Shape]] = {
     "data": each(text),
     "history_length": _COUNT,
 }
-_SECOND: Final[dict[str, Shape]] = {
-    "replicas": list_of(record({**_REPLICA, "health": record({**_HEALTH, **_LEAST}), "thaws": truth})),
+_SINCE_VERSION_2: Final[dict[str, Shape]] = {
+    "replicas": list_of(record({**_SEED_STATE, "health": record({**_HEALTH, **_LEAST_VALIDATION}), "thaws": truth})),
     "best_weights": or_none(one_of("model.", "best.")),
     "criteria": record(
         {
@@ -200,7 +200,7 @@ _SECOND: Final[dict[str, Shape]] = {
 }
 _MEMBER: Final = record(
     {
-        **{name: _SECOND[name] for name in ("criteria", "run", "history")},
+        **{name: _SINCE_VERSION_2[name] for name in ("criteria", "run", "history")},
         **{name: _STATE[name] for name in ("good_step", "config", "history_length", "seconds")},
         "directory": text,
         "first": _COUNT,
@@ -209,31 +209,31 @@ _MEMBER: Final = record(
         "events": list_of(list_of(anything, length=2)),
     }
 )
-_TENSORS: Final[dict[str, Shape]] = {"tensors": each(text)}
+_SINCE_VERSION_3: Final[dict[str, Shape]] = {"tensors": each(text)}
 _BEST: Final[dict[str, Shape]] = {
     "best": list_of(record({"seed": _COUNT, "epoch": _EPOCH, "step": _COUNT}), at_least=1)
 }
 # The metadata of a checkpoint, and of the file of best weights, by format version.
 STATE: Final[Mapping[int, Shape]] = {
-    1: record({**_STATE, "replicas": list_of(record(_REPLICA))}),
-    2: record({**_STATE, **_SECOND, "replicas": list_of(record(_REPLICA, {"thaws": truth}))}),
-    3: record({**_STATE, **_SECOND, **_TENSORS}),
+    1: record({**_STATE, "replicas": list_of(record(_SEED_STATE))}),
+    2: record({**_STATE, **_SINCE_VERSION_2, "replicas": list_of(record(_SEED_STATE, {"thaws": truth}))}),
+    3: record({**_STATE, **_SINCE_VERSION_2, **_SINCE_VERSION_3}),
 }
 # Cells of a sweep that are trained as one share a checkpoint, which says of each what a checkpoint of its own would.
 STACK: Final = record(
     {
         **{name: _STATE[name] for name in ("epoch", "step", "epoch_samples", "seeds", "seconds", "device", "data")},
-        **{name: _SECOND[name] for name in ("replicas", "best_weights", "epoch_seconds")},
-        **_TENSORS,
+        **{name: _SINCE_VERSION_2[name] for name in ("replicas", "best_weights", "epoch_seconds")},
+        **_SINCE_VERSION_3,
         "members": list_of(_MEMBER, at_least=1),
     },
     # What a member would end with if it diverged: a checkpoint of its own, by its directory.
-    {"good": each(record({**_STATE, **_SECOND}))},
+    {"good": each(record({**_STATE, **_SINCE_VERSION_2}))},
 )
 BEST: Final[Mapping[int, Shape]] = {
     1: record({"seed": _COUNT, "epoch": _EPOCH, "step": _COUNT}),
     2: record(_BEST),
-    3: record({**_BEST, **_TENSORS}),
+    3: record({**_BEST, **_SINCE_VERSION_3}),
 }
 
 
