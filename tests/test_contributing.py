@@ -11,7 +11,8 @@ from tests.worked_examples import EXAMPLES, commands, copy_with
 
 
 def test_there_is_an_example_of_each_kind() -> None:
-    assert list(EXAMPLES) == ["A loss", "An optimizer", "A schedule", "A dataset", "A lint rule", "A command"]
+    kinds = ["A loss", "An optimizer", "A schedule", "A dataset", "A lint rule", "A config key", "A command"]
+    assert list(EXAMPLES) == [*kinds, "A report format"]
     for name, blocks in EXAMPLES.items():
         tests = [block.place for block in blocks if block.kind == "file" and block.place.startswith("tests/")]
         assert tests or name == "A lint rule", name  # the tests of rules take their examples

@@ -39,7 +39,7 @@ TEXTS = {
 README, ARCHITECTURE, CONTRIBUTING = (TEXTS[name] for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"))
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 COMMANDS = typer.main.get_group(app).commands  # type: ignore[attr-defined]  # typer's own command, by name
-FENCE = re.compile(r"^```(\w*)(?: (?:file|in|before)=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)(?: (?:file|in|import|before)=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHORTENED = "..."
 
 
@@ -116,7 +116,7 @@ def test_the_place_of_each_block_is_told_above_it() -> None:
     """A reader does not see what a fence says after its language."""
     blocks = 0
     for document, text in TEXTS.items():
-        for fence in re.finditer(r"^```\w+ (?:file|in|before)=([^\s:]+)(?::(\w+))?$", text, re.MULTILINE):
+        for fence in re.finditer(r"^```\w+ (?:file|in|import|before)=([^\s:]+)(?::(\w+))?$", text, re.MULTILINE):
             above = set(code_words(text[text.rindex("\n#", 0, fence.start()) : fence.start()]))
             assert {part for part in fence.groups() if part} <= above, (document, fence[0])
             blocks += 1

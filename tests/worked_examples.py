@@ -1,8 +1,8 @@
 """The worked examples of CONTRIBUTING.md, and a copy of the repository that is changed as they say.
 
 A block says after its language where it belongs: `file=PATH` is a new file; `in=PATH` is added to the end of that
-module, `in=PATH:NAME` to the end of the tuple or dictionary of that name, and `before=PATH:NAME` before it. A `sh`
-block holds commands.
+module, `import=PATH` to its imports, `in=PATH:NAME` to the end of the tuple or dictionary of that name, or to the
+fields of that class, and `before=PATH:NAME` before it. A `sh` block holds commands.
 """
 
 import ast
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parent.parent
 _NOT_COPIED: Final = shutil.ignore_patterns(".*", "*.egg-info", "runs", "build", "dist")
-_FENCE: Final = re.compile(r"^```(\w+)(?: (file|in|before)=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE: Final = re.compile(r"^```(\w+)(?: (file|in|import|before)=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
@@ -68,9 +68,15 @@ def _assignment(source: str, name: str) -> ast.Assign | ast.AnnAssign:
 
 def _changed(source: str, kind: str, name: str, text: str) -> str:
     """`source` with `text` where a block of that kind belongs."""
+    lines = source.splitlines(keepends=True)
+    if kind == "import":
+        return _with_lines_after(lines, [ast.Import, ast.ImportFrom], ast.parse(source).body, text)
     if not name:
         return f"{source.rstrip()}\n\n\n{text}"
-    node, lines = _assignment(source, name), source.splitlines(keepends=True)
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return _with_lines_after(lines, [ast.Assign, ast.AnnAssign], node.body, text)
+    node = _assignment(source, name)
     if kind == "before":
         at = node.lineno - 1
         while lines[at - 1].startswith("#"):
@@ -79,4 +85,10 @@ def _changed(source: str, kind: str, name: str, text: str) -> str:
     assert node.end_lineno is not None
     at = node.end_lineno - 1
     assert lines[at].strip() in (")", "}", "]"), lines[at]
+    return "".join([*lines[:at], text, *lines[at:]])
+
+
+def _with_lines_after(lines: list[str], kinds: list[type[ast.stmt]], body: list[ast.stmt], text: str) -> str:
+    """The lines with `text` after the last statement of these kinds."""
+    at = max(node.end_lineno or 0 for node in body if isinstance(node, tuple(kinds)))
     return "".join([*lines[:at], text, *lines[at:]])

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from lossrun.config import Choice, SourcedConfig, from_mapping
+from lossrun.config.keys import KEYS
 from lossrun.config.seeds import MAX_SEEDS
 from lossrun.config.source import MAX_PROBLEMS
 from lossrun.errors import ConfigError
@@ -120,9 +121,8 @@ seeds: [1, 1]
         "    optimizer: {name: adam, betas: [0.9, 1.5]}\n" + " " * 41 + "^",
         "c.yaml:5:9: epochs: 'ten' is a string; expected an integer of at least 1\n    epochs: ten\n            ^",
         "c.yaml:6:8: seeds: [1, 1]; expected at least one seed, each only once\n    seeds: [1, 1]\n           ^",
-        "c.yaml:7:1: \u00e9t\u00e9: there is no such key; expected one of name, tags, dataset, model, loss, optimizer, "
-        "learning_rate, schedule, epochs, batch_size, shuffle, drop_last, seed, seeds, splits, folds, checkpoint, "
-        "early_stopping, best, on_divergence, lint, precision, step, device, compare_on\n    \u00e9t\u00e9: 1\n    ^",
+        f"c.yaml:7:1: \u00e9t\u00e9: there is no such key; expected one of {', '.join(key.name for key in KEYS)}\n"
+        "    \u00e9t\u00e9: 1\n    ^",
     ]
 
 
