@@ -2,8 +2,8 @@
 
 A stop ends the command in order, with its exit code and without a traceback; while something is imported, once that is
 done, because libraries in C may end the process when they are interrupted. A request to save does nothing, because
-nothing is lost yet. Signals that somebody else has decided about stay as they are: `nohup` ignores SIGHUP, and a shell
-ignores SIGINT in background jobs. During training `training/process/stopping.py` takes their place.
+nothing is lost yet. Signals whose handling was set by another program stay as they are: `nohup` ignores SIGHUP, and a
+shell ignores SIGINT in background jobs. During training `training/process/stopping.py` takes their place.
 """
 
 import atexit

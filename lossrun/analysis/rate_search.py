@@ -2,7 +2,7 @@
 
 A range test that raises the rate step by step sees each rate for a few steps, from weights that the smaller rates have
 moved, and suggests where the loss falls fastest; that rate is often too large or too small by a factor of ten or more.
-Here each rate is tried from the same first weights, and the answer comes from trainings that are as long as the run
+Here each rate is tried from the same initial weights, and the answer comes from trainings that are as long as the run
 itself, or as long as the user can wait. Short trainings only say where to look: what is best after 50 steps is usually
 too large for 500.
 

@@ -38,7 +38,7 @@ NOISES: Final[tuple[Component, ...]] = (
         name="student_t",
         meaning="heavy tails",
         parameters=(
-            Parameter("df", float, 2.0, "degrees of freedom: smaller is wilder", above=0),
+            Parameter("df", float, 2.0, "degrees of freedom: smaller values give more outliers", above=0),
             Parameter("scale", float, 0.1, "factor", unit="target units", at_least=0),
         ),
     ),

@@ -28,7 +28,7 @@ class Diagnosis:
     why: str
     remedy: str
     formula: str = ""
-    called: str = "a constant costs"
+    called: str = "loss of a constant output"
     diverged: bool = False
     harmless: bool = False
     of_the_end: bool = False
@@ -43,7 +43,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         Diagnosis(
             "non_finite",
             "the loss is no longer a finite number",
-            "an update was so large that the outputs overflowed, or a logarithm or a division met 0",
+            "an update was so large that the outputs overflowed, or there was a logarithm of 0 or a division by 0",
             f"{_SMALLER}; if this happens even at a tiny rate, check the inputs' scale and the targets' range",
             diverged=True,
             also=("nan", "inf", "diverged", "divergence"),
@@ -60,7 +60,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         Diagnosis(
             "dead",
             "the network outputs the same value for every sample and cannot recover",
-            "a large update moved all units of a layer to where they have no slope (relu below 0, tanh or sigmoid "
+            "a large update moved all units of a layer to where their slope is 0 (relu below 0, tanh or sigmoid "
             "far from 0), or all weights of a layer had the same initial value; no gradient reaches the layers "
             "below",
             f"{_SMALLER}; if it happens in the first steps, a warm-up or another init helps",
@@ -73,10 +73,11 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the outputs carry no information about the inputs",
             "the loss is no better than always predicting the class frequencies: the learning rate is far too small or "
             "far too large, or the inputs do not predict the targets",
-            "try a learning rate ten times larger, then ten times smaller; check the scale of the inputs, and init",
+            "try a learning rate ten times larger, then ten times smaller; also check model.init and the "
+            "scale of the inputs",
             formula="the entropy of the class frequencies, which is ln K for K equally frequent classes (0.6931 for "
             "two, 2.3026 for ten); for a tenth of the run and at least 3 epochs, seen after 500 steps or at the end",
-            called="guessing costs",
+            called="loss of guessing",
         ),
         Diagnosis(
             "constant",
@@ -92,7 +93,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "stuck",
             "the model is worse than predicting the same value for every sample, and hardly changes",
             "the learning rate is far too small to reach the targets, or so large that every step undoes the one "
-            "before; large targets are far from the first outputs",
+            "before; or the targets are large, far from the first outputs",
             "try a learning rate ten times larger, then ten times smaller; standardize the inputs and, in a "
             "regression, large targets: dataset.standardize: {inputs: true, targets: true}",
             formula="above the loss of a constant output, with changes of at most 0.2 per cent, for a tenth of the "
@@ -102,10 +103,10 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "double_softmax",
             "the outputs went through a softmax, and the loss applies another one",
             "probabilities lie in [0, 1], and a softmax of such small numbers is nearly flat: even perfect outputs "
-            "cost much, and the gradient is weak",
+            "have a high loss, and the gradient is small",
             "set model.output: logits, or loss.from_logits: false",
             formula="ln(1 + (K - 1) / e): 1.4612 for ten classes",
-            called="floor",
+            called="lowest possible loss",
         ),
         Diagnosis(
             "double_sigmoid",
@@ -113,7 +114,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "the second sigmoid turns 0 into 0.5 and 1 into 0.73, so the model cannot express a confident no",
             "set model.output: logits, or loss.from_logits: false",
             formula="0.3133 for each yes, 0.6931 for each no: 0.5032 if both have the same frequency",
-            called="floor",
+            called="lowest possible loss",
         ),
         Diagnosis(
             "smoothing",
@@ -122,7 +123,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "compare on val_cross_entropy (or the metric of your task), which is not smoothed",
             formula="the entropy of the smoothed label: 0.5003 for 0.1 and ten classes",
             harmless=True,
-            called="floor",
+            called="lowest possible loss",
         ),
         Diagnosis(
             "squashed",
@@ -130,7 +131,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "a sigmoid or softmax gives values in [0, 1], and some targets lie outside",
             "set model.output: none, or scale the targets to [0, 1]",
             formula="the loss of perfect outputs that are cut off at 0 and 1",
-            called="floor",
+            called="lowest possible loss",
         ),
         Diagnosis(
             "single_softmax",
@@ -138,7 +139,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "a softmax over one output divides it by itself, so nothing can be learned",
             "set model.output: none in a regression, otherwise sigmoid or logits",
             formula="the loss of always answering yes",
-            called="floor",
+            called="lowest possible loss",
         ),
         Diagnosis(
             "clipped",
@@ -146,7 +147,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "outputs outside [0, 1] are clipped and have no gradient, so training cannot use those samples",
             "set loss.from_logits: true (better), or model.output: softmax or sigmoid",
             formula="up to -ln 1e-7 = 16.1 for each sample that is clipped on the wrong side",
-            called="floor",
+            called="lowest possible loss",
         ),
         Diagnosis(
             "impossible",
@@ -155,7 +156,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
             "some targets lie outside [0, 1]",
             "set loss.from_logits: true or leave out loss.inputs; check the targets",
             formula="below 0",
-            called="floor",
+            called="lowest possible loss",
         ),
         Diagnosis(
             "vanishing_gradient",
@@ -170,7 +171,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         Diagnosis(
             "dead_units",
             "most relu units of a layer are 0 for every sample",
-            "a large update, or the initial biases, moved them to where they have no slope",
+            "a large update, or the initial biases, moved them to where their slope is 0",
             "use a smaller learning rate, or model.activation: leaky_relu",
             formula="at least 70 per cent of a layer's units, on a plateau or at nearly the loss of a constant output",
             also=("dead_relu", "dying_relu"),
@@ -204,7 +205,7 @@ DIAGNOSES: Final[dict[str, Diagnosis]] = {
         Diagnosis(
             "one_answer",
             "the model gives nearly every sample the same answer, and that answer scores as well",
-            "one class is so frequent, or the labels so rarely true, that always giving the same answer costs little",
+            "one class is so frequent, or labels are so rarely true, that always giving the same answer has a low loss",
             "look at f1 or auc instead of accuracy; set loss.class_weights: balanced",
             formula="the accuracy of the most frequent answer, at a loss near that of a constant output",
             of_the_end=True,

@@ -123,7 +123,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         when="To see whether 80 % means 80 %. It does not judge the decisions: predicting the base rate for every "
         "sample scores 0. With few samples it is above 0 by chance.",
         source="Guo et al. (2017), On Calibration of Modern Neural Networks, arXiv:1706.04599",
-        without_items="by chance it is the larger the fewer items there are",
+        without_items="the fewer items there are, the larger it is by chance",
         aliases=also("ece", "calibration_error", "BinaryCalibrationError", "MulticlassCalibrationError"),
         tasks=CLASS_TASKS,
         goal="min",

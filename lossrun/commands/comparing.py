@@ -61,7 +61,7 @@ def compare(
         RequiredVerdict | None,
         typer.Option(
             help="Exit with 0 only if the second run is better than the first, or not worse by more than --margin. "
-            "Exit codes: 7 if the first is better, 8 if these runs cannot tell.",
+            "Exit codes: 7 if the first is better, 8 if these runs cannot decide it.",
             show_default=False,
         ),
     ] = None,
@@ -106,8 +106,8 @@ def compare(
     """Compare runs: what differs between them, which one is better, and how certain that is.
 
     Every run is compared with the first one, so name your baseline first. Runs are paired by seed: the same seed means
-    the same first weights and the same batches. One or two shared seeds give no verdict, three to five can only suggest
-    a winner, and six or more can decide. Runs that differ only in their seeds count as one run.
+    the same initial weights and the same batches. One or two shared seeds give no verdict, three to five can only
+    suggest a winner, and six or more can decide. Runs that differ only in their seeds count as one run.
 
     Different losses are never ranked by their own values. The metrics of the task decide, on test data where there are
     any. Intervals have a level of 95 %, and p-values are corrected for all comparisons made. If the runs kept their

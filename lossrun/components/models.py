@@ -12,7 +12,7 @@ from torch import nn
 from lossrun.catalog import get
 from lossrun.catalog.activations import ACTIVATIONS as DECLARED
 from lossrun.catalog.declaration import Model
-from lossrun.components.first_weights import initialise
+from lossrun.components.initial_weights import initialise
 from lossrun.components.network import Network, Output
 
 ACTIVATIONS: Final[Mapping[str, type[nn.Module]]] = {one.name: getattr(nn, one.torch_class) for one in DECLARED}

@@ -10,7 +10,7 @@ from typing import Final
 from lossrun.shell import command
 
 _IN_EPOCHS: Final = "lengths are in epochs here, not in steps, and may be fractions of one: "
-_A_SHARE: Final = "a rate is written as its share of learning_rate: "
+_A_SHARE: Final = "a rate is written as a fraction of learning_rate: "
 _NO_RESULT: Final = "it changes how steps are computed, not their results; remove it"
 _NO_AVERAGE: Final = (
     "no average of the weights is kept; a schedule that ends near 0, such as cosine, has a similar effect"
@@ -239,7 +239,7 @@ ANSWERS: Final[dict[str, str]] = {
 
 
 def answer(path: str) -> str | None:
-    """Return the answer to a key of another program, also where the key is in another place than usual; None for none.
+    """Return the answer to a key of another program, wherever it is written; None if there is no answer.
 
     A key that other places answer in different ways has no answer.
     """

@@ -269,7 +269,7 @@ class _Checker:
 
 
 def _elsewhere(name: str, here: str) -> str | None:
-    """Return the key that has this name in another place than `here`, or is called so by others; None for several."""
+    """Return the key that has this name somewhere else, or in another program; None for several."""
     habit = HABITS.get(name)
     found = [path for path in key_paths() if path.rpartition(".")[2] == name] or ([habit] if habit else [])
     depths = [path.count(".") for path in found]

@@ -162,11 +162,11 @@ def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None
         return Advice("", ("model.activation=relu", "model.init=he_normal"))
     if name == "saturated_units" and begins_unusually(known):
         return Advice(
-            "the first weights are so large that most units begin where their slope is nearly 0",
+            "the initial weights are so large that most units start where their slope is nearly 0",
             ("model.init=glorot_uniform",),
         )
     if name == "dead_units":
-        return smaller_rate(known, "the first updates moved them to where they have no slope") or Advice(
+        return smaller_rate(known, "the first updates moved them to where their slope is 0") or Advice(
             "", ("model.activation=leaky_relu",)
         )
     return None

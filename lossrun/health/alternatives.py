@@ -53,7 +53,7 @@ def smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
     smaller = [*(rounded(rate * share) for share in SMALLER), *(one for one in middle_rate(known) if one < rate)]
     losses = _with_rates(known, smaller)
     trained = {tried: loss for tried, loss in losses.items() if isfinite(loss)}
-    if min(trained.values(), default=inf) > STILL and (found := _other_first_weights(known, smaller)):
+    if min(trained.values(), default=inf) > STILL and (found := _other_initial_weights(known, smaller)):
         return found
     ordinary = {tried: loss for tried, loss in trained.items() if usual[0] <= tried <= usual[1]}
     # If only tiny steps train, the numbers are too large for any usual rate.
@@ -64,18 +64,18 @@ def smaller_rate(known: Circumstances, why: str = "") -> Advice | None:
     candidates = ordinary if min(ordinary.values(), default=inf) < 1 else trained
     best = min(candidates, key=lambda tried: candidates[tried])
     reason = why or f"the learning rate of {rate:g} is too large"
-    return Advice(f"{reason}; {best:g} trained when it was tried", (f"{RATE}{best:g}",))
+    return Advice(f"{reason}; {best:g} worked in a trial", (f"{RATE}{best:g}",))
 
 
-def _other_first_weights(known: Circumstances, rates: Sequence[float]) -> Advice | None:
-    """Return torch's first weights if the configured ones may be to blame and these train, or cannot be tried."""
+def _other_initial_weights(known: Circumstances, rates: Sequence[float]) -> Advice | None:
+    """Return torch's initial weights if the configured ones may be to blame and these train, or cannot be tried."""
     if not begins_unusually(known):
         return None
     others: Settings = ("model.init=torch",)
     tried = known.try_out([(*others, *rate) for rate in [(), *((f"{RATE}{one:g}",) for one in rates)]])
     if min(tried.values(), default=0.0) > STILL:
         return None
-    return Advice("the network is dead from its first weights, at any learning rate", others)
+    return Advice("the network is dead from the start, at any learning rate, because of its initial weights", others)
 
 
 def _scaled(known: Circumstances, rates: Sequence[float]) -> list[tuple[Settings, str]]:
@@ -86,7 +86,7 @@ def _scaled(known: Circumstances, rates: Sequence[float]) -> list[tuple[Settings
     names = ("inputs", "targets") if known.facts.task == "regression" else ("inputs",)
     settings = tuple(f"dataset.standardize.{name}=true" for name in names)
     return [
-        ((*settings, *rate), "only tiny steps train with numbers as large as these; standardized data")
+        ((*settings, *rate), "with numbers as large as these, only tiny steps work; standardized data")
         for rate in [(), *((f"{RATE}{one:g}",) for one in rates)]
     ]
 
@@ -135,7 +135,7 @@ def of_loss(known: Circumstances) -> Settings:
 
 
 def further(name: str, known: Circumstances, loss: float) -> Advice | None:
-    """Return settings that reach a lower loss from the first weights: another learning rate or model, or more epochs.
+    """Return settings that reach a lower loss from the initial weights: another learning rate or model, or more epochs.
 
     `loss`: the last one of the run.
     """
@@ -148,7 +148,7 @@ def further(name: str, known: Circumstances, loss: float) -> Advice | None:
     best, now = min(losses, key=lambda tried: losses[tried]), losses.get(rounded(rate), inf)
     # Settings are tried at a constant rate.
     if known.config.schedule.name != "constant" and now < min(MUCH_BETTER * known.share(loss), LEARNED):
-        return Advice(f"a constant rate of {rate:g} reached a lower loss when it was tried", ("schedule=constant",))
+        return Advice(f"a constant rate of {rate:g} reached a lower loss in a trial", ("schedule=constant",))
     gets_further = isfinite(losses[best]) and losses[best] < BETTER * now and best != rounded(rate)
     # After so few steps, rates differ mostly by their last batch.
     short = epochs * known.steps_per_epoch < SHORT
@@ -169,7 +169,7 @@ def further(name: str, known: Circumstances, loss: float) -> Advice | None:
         )
     return Advice(
         "no learning rate from a hundredth to a hundred times this one, and no larger model, reached a lower loss "
-        "when it was tried, so the inputs may say nothing about the targets",
+        "in a trial, so the inputs may not predict the targets",
         (),
     )
 
@@ -183,7 +183,7 @@ def _given_time(known: Circumstances) -> Advice | None:
         cure = (*settings, *longer)
         if known.try_out([cure], LONGER).get(cure, inf) < LEARNED:
             for_epochs = f" for {epochs} epochs" * bool(longer)
-            return Advice(f"{what.removesuffix(',')}{for_epochs} reached a lower loss when it was tried", cure)
+            return Advice(f"{what.removesuffix(',')}{for_epochs} reached a lower loss in a trial", cure)
     return None
 
 
@@ -212,7 +212,7 @@ def _standardized(known: Circumstances) -> list[tuple[Settings, str]]:
     standardize = known.config.dataset.parameters.get("standardize")
     if standardize is None or standardize["inputs"]:
         return []
-    return [(("dataset.standardize.inputs=true",), "a model of standardized inputs")]
+    return [(("dataset.standardize.inputs=true",), "a model with standardized inputs")]
 
 
 def larger_model(known: Circumstances, loss: float) -> Advice | None:
@@ -231,7 +231,7 @@ def _furthest(
     best = min(tried, key=lambda settings: tried[settings], default=())
     if not best or not tried[best] < below:
         return None
-    return Advice(f"{several[best]} reached a lower loss when it was tried", best)
+    return Advice(f"{several[best]} reached a lower loss in a trial", best)
 
 
 def _models(known: Circumstances) -> list[tuple[Settings, str]]:
@@ -248,7 +248,7 @@ def _models(known: Circumstances) -> list[tuple[Settings, str]]:
         found.append((larger, f"a model with two layers of {width} units"))
     if hidden and f"model.activation={parameters.get('activation')}" != RELU[0]:
         # A few relu units may all be dead from the beginning.
-        found.append(((*larger, *RELU), "relu with weights that suit it" + " in two wider layers" * bool(larger)))
+        found.append(((*larger, *RELU), "relu with suitable initial weights" + " in two wider layers" * bool(larger)))
     return found
 
 
@@ -267,7 +267,7 @@ def _faster(known: Circumstances, models: Sequence[tuple[Settings, str]]) -> lis
 def _other_rate(rate: float, best: float) -> Advice:
     small = "small" if best > rate else "large"
     return Advice(
-        f"the learning rate of {rate:g} is too {small}; {best:g} reached a lower loss when it was tried",
+        f"the learning rate of {rate:g} is too {small}; {best:g} reached a lower loss in a trial",
         (f"{RATE}{best:g}",),
     )
 

@@ -24,7 +24,7 @@ LONGER: Final = 1000
 
 
 class TryOut(Protocol):
-    """Tries settings from the first weights and returns the loss of each after some steps.
+    """Tries settings from the initial weights and returns the loss of each after some steps.
 
     The loss is infinity where settings do not train. Settings that cannot be tried are left out.
     """
@@ -117,7 +117,7 @@ def bounded_steps(known: Circumstances) -> bool:
 
 
 def begins_unusually(known: Circumstances) -> bool:
-    """Return whether the first weights ignore the number of a layer's inputs, or the first biases are not 0."""
+    """Return whether the initial weights ignore the number of a layer's inputs, or the first biases are not 0."""
     init = known.config.model.parameters.get("init") or {}
     return any(init.get(key) for key in ("std", "value", "bias", "bias_std"))
 

@@ -35,7 +35,7 @@ def without_schedule(known: Circumstances, below: float) -> Advice | None:
     for steps in (BRIEFLY, LONGER):
         share = known.try_out([CONSTANT], steps).get(CONSTANT)
         if share is not None and share < below:
-            return Advice(f"{_said(known, epochs)}; a constant rate reached a lower loss when it was tried", CONSTANT)
+            return Advice(f"{_said(known, epochs)}; a constant rate reached a lower loss in a trial", CONSTANT)
     return None
 
 

@@ -27,7 +27,7 @@ def whole_memory() -> int:
 def free_memory() -> int:
     """Return the bytes that can be allocated now, within the limits of the control groups."""
     free = _meminfo().get("MemAvailable")
-    # On other systems than Linux, assume that all memory is free.
+    # Outside Linux, assume that all memory is free.
     return min([_physical() if free is None else free, *(limit - used for limit, used in _control_groups())])
 
 

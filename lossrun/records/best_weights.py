@@ -44,7 +44,7 @@ def of_run(run: RunDirectory, events: Sequence[Mapping[str, Any]], state: Checkp
         state: The newest checkpoint that can be trusted.
 
     Raises:
-        CheckpointError: If a file is damaged, or has other weights than the run recorded.
+        CheckpointError: If a file is damaged, or has weights that differ from those the run recorded.
     """
     finished = events[-1] if events and events[-1]["event"] == "finished" else None
     named = finished.get("best_weights") if finished else None

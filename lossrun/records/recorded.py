@@ -203,7 +203,7 @@ def read_description(path: Path) -> Description:
 def _is_not_what_was_trained(
     files: RunDirectory, config: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Return whether the config has another digest than the checkpoints recorded.
+    """Return whether the digest of the config differs from the one that the checkpoints recorded.
 
     This is for older versions, in which the ledger does not hold the config; they did not record what changes led to.
     """

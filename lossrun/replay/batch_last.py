@@ -4,7 +4,7 @@ torch keeps the numbers of a sample together. With the samples innermost, produc
 faster, softmax over a few classes takes a quarter of the time, convolutions of few channels become products
 (`convolutions.py`), and elementwise operators keep the order. Shapes do not change, only strides.
 
-Products add up in another order than torch's, so results differ by about 1e-7, relatively. Times:
+Products add up in a different order from torch's, so results differ by about 1e-7, relatively. Times:
 tests/bench/README.md.
 """
 

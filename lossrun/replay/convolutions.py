@@ -4,7 +4,7 @@ A batch of images lies in memory as (height, channels, width, samples), so that 
 Then the windows of a row of pixels are rows of one matrix, and a convolution is a product with it. A pool is a sum of
 slices (`pools.py`), and elementwise operators keep the order. Shapes do not change, only strides.
 
-Sums are added up in another order than torch's. Times: tests/bench/README.md.
+Sums are added up in a different order from torch's. Times: tests/bench/README.md.
 """
 
 from collections.abc import Mapping

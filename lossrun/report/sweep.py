@@ -205,7 +205,7 @@ def method(result: SweepResult) -> str:
     if splits := resampled_by(result.final[0].config):
         each = -(-fresh // tuning.repeats)
         return (
-            f"each pair was tuned on each of {tuning.repeats} {splits} by itself, over {values} of "
+            f"each pair was tuned on each of {tuning.repeats} {splits} separately, over {values} of "
             f"{keys} on {over}{halving}, by the validation {metric} of that {splits[:-1]}; the best value was then "
             f"trained on it with {each} other seed{'s' if each != 1 else ''}, so no value was chosen by the samples "
             f"that it is tested on, and the comparison includes the tuning{against}"
@@ -226,7 +226,7 @@ def method(result: SweepResult) -> str:
 
 
 def _other_metric(tuning: TuningResult | None, comparison: ComparedRuns | None) -> str:
-    """Say that the verdicts are about another metric than the one that chose the values; "" if they are not."""
+    """Say that the metric of the verdicts is not the one that chose the values; "" if it is."""
     if tuning is None or comparison is None or bare(tuning.metric) == "loss":
         return ""
     deciding = [metric.name for metric in comparison.metrics if metric.decides]

@@ -1,4 +1,4 @@
-"""Find a learning rate for a config: short trainings from the same first weights, in worker processes, without runs."""
+"""Find a learning rate: short trainings from the same initial weights, in worker processes, without runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
@@ -95,7 +95,7 @@ def find_rate(
 
 
 def _with_seeds(reading: SourcedConfig, count: int, data_dir: Path, loaded: Experiment | None = None) -> Experiment:
-    """Return the config with other seeds than those of a comparison, all of them on the same samples, with its data."""
+    """Return the config, with seeds that no comparison uses, all on the same samples; and its data."""
     own = reading.config
     config = own.on_one_split(unused_seeds(set(own.seeds), count))
     return load_experiment(replace(reading, config=config, sweep=None), data_dir, loaded=loaded)

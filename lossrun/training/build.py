@@ -200,7 +200,7 @@ def _network(model: Choice, input_shape: tuple[int, ...], outputs: int, place: W
     function, parameters = own_component("model", model, place.config_dir)
     network = _called("model", model.name, function, input_shape, outputs, **parameters)
     if not isinstance(network, nn.Module):
-        raise UsageError(f"model: {model.name} gave a {type(network).__name__}; expected a torch.nn.Module")
+        raise UsageError(f"model: {model.name} returned a {type(network).__name__}; expected a torch.nn.Module")
     return network
 
 
@@ -270,7 +270,8 @@ def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> 
     function, parameters = own_component("optimizer", choice, place.config_dir)
     built = _called("optimizer", choice.name, function, learnable, config.learning_rate, **parameters)
     if not isinstance(built, torch.optim.Optimizer):
-        raise UsageError(f"optimizer: {choice.name} gave a {type(built).__name__}; expected a torch.optim.Optimizer")
+        kind = type(built).__name__
+        raise UsageError(f"optimizer: {choice.name} returned a {kind}; expected a torch.optim.Optimizer")
     return built
 
 

@@ -43,7 +43,7 @@ def criteria_of(metadata: Mapping[str, Any], before: Config, facts: DataFacts) -
 
 
 def renew(session: Session, reached_under: Criteria) -> list[str]:
-    """Reset the state that belongs to other criteria than the config's, and return a message about it.
+    """Reset the state that belongs to criteria that the config no longer has, and return a message about it.
 
     Seeds that early stopping has stopped go on if it would not stop them now. In the middle of an epoch they wait for
     the next one, because an epoch counts as a whole. Raises CheckpointError if `best` has changed.

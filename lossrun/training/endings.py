@@ -95,13 +95,13 @@ def diverged(findings: Sequence[Finding], session: Session) -> DivergedError:
 def _lower_rate(session: Session, cure: Sequence[str], *, from_the_beginning: bool) -> tuple[float, str]:
     """Return a learning rate to try instead, and a description of it.
 
-    The rate that trained when it was tried; otherwise half the rate; or the middle of the optimizer's usual rates, if
+    The rate that worked in a trial; otherwise half the rate; or the middle of the optimizer's usual rates, if
     half the rate is still beyond these, or if the run starts again anyway.
     """
     choice, half = session.config.optimizer, session.config.learning_rate / 2
     tried = [setting.partition("=")[2] for setting in cure if setting.startswith(RATE)]
     if tried and from_the_beginning:
-        return float(tried[0]), "a learning rate that trained when it was tried"
+        return float(tried[0]), "a learning rate that worked in a trial"
     declared = None if choice.is_plugin else get("optimizer", choice.name)
     if not isinstance(declared, Optimizer):
         return half, "half the learning rate"

@@ -1,4 +1,4 @@
-"""Try settings from the first weights of a seed, so that lossrun only advises settings that train."""
+"""Try settings from the initial weights of a seed, so that lossrun only advises settings that train."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -64,7 +64,7 @@ class SettingsTrial:
     def __call__(
         self, several: Sequence[Settings], steps: int = BRIEFLY, *, held_out: bool = False
     ) -> dict[Settings, float]:
-        """Return {settings: the loss after some steps from the first weights}, for settings that can be tried.
+        """Return {settings: the loss after some steps from the initial weights}, for settings that can be tried.
 
         The loss is a share of the best constant output's loss, so that different losses and scales of targets can be
         compared; infinity where the settings do not train. Settings are left out where no time is left for them, and
@@ -104,7 +104,7 @@ class SettingsTrial:
     def _tried(self, config: Config, parts: Parts, steps: int) -> tuple[float, float] | None:
         own = config.model.is_plugin or config.loss.is_plugin or config.optimizer.is_plugin
         try:
-            session = self._from_first_weights(config, parts)
+            session = self._from_initial_weights(config, parts)
             constant = floors(session.replicas[0], session.output_spec, config).constant
             losses = _losses(session, steps, config.learning_rate)
             return share_of(constant, losses[0]), share_of(constant, losses[1])
@@ -127,7 +127,7 @@ class SettingsTrial:
         held_out = parts.validation and _standardized(parts.validation, train, inputs=inputs, targets=targets)
         return replace(parts, train=_standardized(train, train, inputs=inputs, targets=targets), validation=held_out)
 
-    def _from_first_weights(self, config: Config, parts: Parts) -> Session:
+    def _from_initial_weights(self, config: Config, parts: Parts) -> Session:
         """Return a session of this seed alone, on the same samples."""
         run = self.session
         place = build.Workplace(run.device, parts.train.dtype, config_dir=None)

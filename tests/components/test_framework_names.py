@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 import lossrun
 from lossrun.catalog import COMPONENTS, find
-from lossrun.components.first_weights import initialise
+from lossrun.components.initial_weights import initialise
 from lossrun.components.metrics import compute_metrics, predictions, prepared_targets
 from lossrun.components.optimizers import build_optimizer
 from lossrun.components.schedules import Plateau, rate

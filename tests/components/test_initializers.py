@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lossrun.catalog.initializers import INITIALIZERS
-from lossrun.components.first_weights import initialise
+from lossrun.components.initial_weights import initialise
 
 FAN_IN, FAN_OUT = 300, 200
 

@@ -95,7 +95,7 @@ OF_OURS: Final[dict[str, str]] = {
     "single_softmax": "softmax over one output",
     "clipped": "logits taken for probabilities",
     "impossible": "cross-entropy of numbers",
-    "saturated_units": "large first weights",
+    "saturated_units": "large initial weights",
     "unfinished": "too few steps",
     "overfitting": "noise learned by heart",
 }

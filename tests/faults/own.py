@@ -254,7 +254,7 @@ OWN: Final[tuple[Fault, ...]] = (
         {"model": NET},
     ),
     _fault(
-        "large first weights",
+        "large initial weights",
         "saturated_units",
         MULTI,
         {**TANH, "hidden": [64, 64, 64], "init": {"name": "normal", "std": 5.0}},

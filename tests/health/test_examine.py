@@ -211,7 +211,7 @@ def test_not_a_number_names_the_step(laboratory, tmp_path):
 def test_from_the_beginning_a_usual_rate_is_proposed_and_each_divergence_is_recorded(laboratory):
     config = {"dataset": LINE, "loss": "mse", "model": "mlp", "optimizer": "sgd", "learning_rate": 9.0}
     session, _, diverged = trained(laboratory, config)
-    assert "from the beginning with a learning rate that trained when it was tried" in str(diverged)
+    assert "from the beginning with a learning rate that worked in a trial" in str(diverged)
     rate = re.search(rf"lossrun resume {session.run.path} --set learning_rate=(\S+)", str(diverged))
     assert rate
     _, findings, diverged = trained(laboratory, {**config, "learning_rate": float(rate[1])})

@@ -143,7 +143,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
 
 
 def keras_weights(network: torch.nn.Module, model: Any) -> None:
-    """The first weights of a lossrun network put into a Keras model of the same layers."""
+    """The initial weights of a lossrun network put into a Keras model of the same layers."""
     parametric = (torch.nn.Linear, torch.nn.Conv2d, torch.nn.BatchNorm1d, torch.nn.BatchNorm2d)
     modules = [module for module in network.modules() if isinstance(module, parametric)]
     before: Any = None
@@ -217,7 +217,7 @@ def pytorch_losses(pair: Pair, most: int = 8) -> tuple[list[float], list[float]]
 
 
 def keras_losses(pair: Pair, most: int = 8) -> tuple[list[float], list[float]]:
-    """Loss after loss of the script's model, from lossrun's first weights on lossrun's batches, and lossrun's."""
+    """Loss after loss of the script's model, from lossrun's initial weights on lossrun's batches, and lossrun's."""
     model = pair.script.build_model()
     keras_weights(pair.session.replicas[0].network, model)
     inputs, targets, *weights = pair.data["train"]

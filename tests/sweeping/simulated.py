@@ -36,7 +36,7 @@ BASE: Final[dict[str, Any]] = {
     "epochs": 9,
     "lint": "warn",
 }
-SEED_EFFECT: Final = 0.004  # of a seed's first weights and batches, the same for every pair
+SEED_EFFECT: Final = 0.004  # of a seed's initial weights and batches, the same for every pair
 SEED_NOISE: Final = 0.006  # of a training
 _WAVES: Final = 24  # of the random function that says what the validation samples make of a rate
 

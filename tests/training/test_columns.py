@@ -96,7 +96,7 @@ def test_a_history_with_more_columns_is_read_and_continued(prices: dict[str, Any
 def test_the_loss_of_a_run_keeps_its_value(prices: dict[str, Any]) -> None:
     run = lossrun.train({**PLAIN, "dataset": prices, "loss": {"name": "huber", "delta": 0.5}})
     (row,) = run.history.rows
-    # Of standardized targets and first weights: some tenths. In euros it would be 1e5.
+    # Of standardized targets and initial weights: some tenths. In euros it would be 1e5.
     assert 0 < row["val_loss"] < 10
 
 

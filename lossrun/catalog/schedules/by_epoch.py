@@ -29,7 +29,7 @@ BY_EPOCH: Final[tuple[Schedule, ...]] = (
         meaning="the same rate throughout",
         formula="rate",
         when="The first choice to compare losses and optimizers, because nothing else changes. In the last epochs "
-        "the weights jitter around the minimum, the more the larger the rate is.",
+        "the weights jitter around the minimum: the larger the rate, the wider.",
         parameters=(WARMUP,),
         aliases=also("none"),
     ),

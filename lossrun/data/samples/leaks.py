@@ -13,7 +13,7 @@ _FIRST: Final = 64  # rows that nearly every other column fails at
 
 
 def leaking_columns(inputs: np.ndarray, targets: np.ndarray, columns: tuple[str, ...], task: Task) -> tuple[str, ...]:
-    """Return the columns of a table that equal a target in every sample, or have a value of their own for each class.
+    """Return the columns of a table that equal a target in every sample, or have a different value for each class.
 
     There are none where all columns do: learning to copy its inputs is then the purpose of the model.
 

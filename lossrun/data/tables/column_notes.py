@@ -65,6 +65,6 @@ def written_alike(words: Iterable[str], what: str) -> Iterator[str]:
 def _meaning(word: str) -> str:
     """Return what the word has in common with others that are written differently."""
     plain = " ".join(unicodedata.normalize("NFKC", word).casefold().split())
-    # 007 is a code, and another one than 7.
+    # 007 is a code, and not the same as 7.
     number = None if plain[:1] == "0" and plain.isdecimal() else as_plain_number(plain)
     return plain if number is None or not abs(number) < EXACT_IN_DOUBLE else repr(number)

@@ -208,7 +208,7 @@ def as_float32(array: np.ndarray) -> np.ndarray:
 
 
 def _check_rows(value: Any, where: str) -> None:
-    """Raise DataError for the first row with another length than the first one."""
+    """Raise DataError for the first row whose length differs from that of the first one."""
     if not isinstance(value, (list, tuple)):
         return
     lengths = [len(row) if isinstance(row, (list, tuple)) else None for row in value]

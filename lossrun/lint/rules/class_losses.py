@@ -34,7 +34,7 @@ def unbounded_outputs(case: Case) -> Iterator[Violation]:
         yield Violation(
             ("model", "output"),
             f"{declared.name} compares unbounded outputs with classes, which are 0 or 1: an output of 2 for class "
-            "1 costs as much as an output of 0",
+            "1 has the same loss as an output of 0",
             f"set loss: {usual} with model.output: logits, or model.output: {probabilities}",
             (f"loss={usual}", "model.output=logits"),
         )
@@ -84,7 +84,7 @@ def classes_as_numbers(case: Case) -> Iterator[Violation]:
     if len(values) == 2:
         task, cured = "binary", ("dataset.task=binary", "loss=binary_cross_entropy", "model.output=logits")
         what = f"all targets are {shown[0]} or {shown[1]}, so they are two classes"
-        effect = f"as numbers, an output above {shown[1]} costs as much as a wrong one"
+        effect = f"as numbers, an output above {shown[1]} has as high a loss as a wrong one"
     elif scale.labels:
         task, cured = "multiclass", ("dataset.task=multiclass", "loss=cross_entropy", "model.output=logits")
         what = f"the targets are {len(values)} whole numbers, about equally frequent, and their order means nothing"
@@ -191,8 +191,8 @@ CLASS_LOSS_RULES: Final[dict[str, Rule]] = {
         check=numbers_as_classes,
         severity="warn",
         meaning="Amounts must be trained as numbers, not as classes.",
-        why="Each class is learned from its own few samples, and a prediction that is off by one costs as much as "
-        "any other.",
+        why="Each class is learned from its own few samples, and a prediction that is off by one has the "
+        "same loss as any other wrong one.",
         example=Example(
             f"{_MANY}  targets: {_AMOUNTS}\n  task: multiclass\nloss: cross_entropy",
             f"{_MANY}  targets: {_AMOUNTS}\n  task: regression\nloss: mse",

@@ -7,7 +7,7 @@ from lossrun.catalog.data_facts import FAR, InputScale
 from lossrun.digits import reach
 from lossrun.lint.rule import Case, Example, Rule, Violation
 
-# Beyond these the usual first weights and learning rates no longer suit all columns of a table.
+# Beyond these the usual initial weights and learning rates no longer suit all columns of a table.
 LARGE: Final = 100.0
 FAR_APART: Final = 100.0
 # The pixels of an image come in large numbers, all of one sign.
@@ -16,7 +16,7 @@ LARGE_PIXEL: Final = 20.0
 ORDINARY: Final = 10.0
 # The most powers of ten that a column may span before standardizing leaves most of its values equal.
 SPAN: Final = 1e4
-# To the first weights, inputs below this are all the same.
+# To the initial weights, inputs below this are all the same.
 TINY: Final = 0.02
 
 
@@ -117,7 +117,7 @@ def leaked_target(case: Case) -> Iterator[Violation]:
     columns = case.facts.leaks
     if not columns:
         return
-    does = "has a value of its own for each class" if case.facts.task in ("binary", "multiclass") else "is the target"
+    does = "has a different value for each class" if case.facts.task in ("binary", "multiclass") else "is the target"
     more = f", and so do {len(columns) - 1} more" * (len(columns) > 1)
     yield Violation(
         ("dataset",),

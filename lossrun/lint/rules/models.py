@@ -164,7 +164,7 @@ MODEL_RULES: Final[dict[str, Rule]] = {
         severity="warn",
         meaning="With batch norm, a batch must have more than a few samples.",
         why="Training uses the mean of the batch, which is mostly chance for a few samples; evaluation uses the mean "
-        "over many batches. So the model is trained on other numbers than it is used with.",
+        "over many batches. So the model is trained with different numbers from those it is used with.",
         example=Example(
             "dataset: {name: synthetic_regression, samples: 200}\nloss: mse\n"
             "model: {name: mlp, batch_norm: true}\nbatch_size: 2",

@@ -62,8 +62,8 @@ def _print_names(found: AcrossDatasets, console: Console, *, named: bool) -> Non
 
 
 _BASIS: Final = (
-    "verdicts rest on Wilcoxon's signed ranks over datasets (Demsar 2006), two-sided, with p-values corrected for the "
-    "number of methods (Holm); they are about other datasets like these, and each dataset counts once"
+    "verdicts are based on Wilcoxon's signed ranks over datasets (Demsar 2006), two-sided, with p-values corrected for "
+    "the number of methods (Holm); they are about other datasets like these, and each dataset counts once"
 )
 
 

@@ -1,4 +1,4 @@
-"""Write CSV and JSON for other programs, so that text of somebody else does no harm there, or on a terminal."""
+"""Write CSV and JSON for other programs, so that text from elsewhere does no harm there, or on a terminal."""
 
 import csv
 import io

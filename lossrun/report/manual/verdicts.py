@@ -152,7 +152,7 @@ def _datasets() -> list[Markup]:
         "With more than two methods, Friedman's test says whether their mean ranks differ at all. The picture shows "
         "each method's mean rank; 1 is the best. Two mean ranks that are further apart than the critical difference "
         "differ at 5 %, over all pairs of methods (Nemenyi's test). It depends on which methods are ranked, so the "
-        f"verdicts rest on the signed ranks alone. `{plotted}` writes the picture into a file.",
+        f"verdicts are based on the signed ranks alone. `{plotted}` writes the picture into a file.",
     )
 
 

@@ -100,7 +100,7 @@ def _conventions(topic: Topic, component: Component) -> str:
 
 
 def _brought(topic: Topic, component: Component) -> dict[str, Any]:
-    """Return the parameters that the spelling sets to other values than the plain name has."""
+    """Return the parameters that the spelling sets to values different from those of the plain name."""
     defaults = {key.name: key.default for key in component.parameters}
     return {name: value for name, value in topic.implies.items() if defaults.get(name) != value}
 

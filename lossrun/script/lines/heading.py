@@ -17,9 +17,9 @@ def heading(experiment: ScriptInput, framework: str, packages: list[str]) -> str
     parts = (config.dataset, config.model, config.loss, config.optimizer)
     what = ", ".join(part.name.rpartition(":")[2] for part in parts)
     same = {
-        "pytorch": "Data, split, first weights and batches are those of lossrun, and so are the losses, up to "
+        "pytorch": "Data, split, initial weights and batches are those of lossrun, and so are the losses, up to "
         "rounding.",
-        "keras": "Data and split are those of lossrun; Keras draws its own first weights and batches.",
+        "keras": "Data and split are those of lossrun; Keras draws its own initial weights and batches.",
     }[framework]
     seeds = len(config.seeds)
     one = f" It trains the first of {seeds} seeds; change SEED for the others." if seeds > 1 else ""

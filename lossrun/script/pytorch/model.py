@@ -18,13 +18,13 @@ OUTPUTS: Final[Mapping[str, str]] = {
 }
 
 SEED_TORCH = '''def seed_torch(purpose, epoch=0):
-    """Seed torch as lossrun does; first weights (0) and dropout (2) have separate random streams."""
+    """Seed torch as lossrun does; initial weights (0) and dropout (2) have separate random streams."""
     stream = np.random.SeedSequence([SEED, purpose, epoch])
     torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))'''
 
 
 def model_section(experiment: ScriptInput) -> Section:
-    """Return `build_model()`, which returns a module with the same first weights as in lossrun."""
+    """Return `build_model()`, which returns a module with the same initial weights as in lossrun."""
     model = experiment.config.model
     section = Section(imports=["from torch import nn"], functions=[SEED_TORCH])
     if model.is_plugin:
@@ -39,7 +39,7 @@ def model_section(experiment: ScriptInput) -> Section:
         body = ["seed_torch(0)", made, "return model.to(DEVICE)"]
     else:
         layers = call("model = nn.Sequential", _layers(experiment), level=1)
-        body = ["seed_torch(0)", layers, *_first_weights(model["init"]), "return model.to(DEVICE)"]
+        body = ["seed_torch(0)", layers, *_initial_weights(model["init"]), "return model.to(DEVICE)"]
     section.functions.append(function("def build_model()", "", body))
     return section
 
@@ -102,7 +102,7 @@ def _convolution(layer: Mapping[str, Any], before: tuple[int, ...], after: tuple
 TRUNCATED_STD: Final = 0.8796256610342398
 
 
-def _first_weights(init: Mapping[str, Any]) -> list[str]:
+def _initial_weights(init: Mapping[str, Any]) -> list[str]:
     """Return lines that replace the weights and biases that torch has drawn."""
     name = init["name"]
     if name == "torch":

@@ -1,4 +1,4 @@
-"""Add tuning cells to the plan of a sweep on the way, for each repetition of tuning by itself.
+"""Add tuning cells to the plan of a sweep on the way, separately for each repetition of tuning.
 
 What is added follows from the plan and the scores alone, so a sweep that was killed adds the same runs. A repetition
 sees only the scores on its own seeds, and only it trains what it asked for: otherwise the choices of repetitions would

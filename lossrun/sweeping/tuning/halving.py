@@ -33,7 +33,7 @@ class Halving:
 def halved_cells(halving: Halving, tuning: TuningResult, planned: Sequence[PlannedCell]) -> list[PlannedCell]:
     """Return the cells of the next round: the best of each pair. None once all rounds are planned.
 
-    Where a sampler draws values a few at a time, each draw goes through the rounds by itself, as in BOHB (Falkner and
+    Where a sampler draws values a few at a time, each draw goes through the rounds separately, as in BOHB (Falkner and
     others, 2018): every pair then trains as many values in each round. Where tuning is repeated, each repetition keeps
     the best values on its own seeds, and a value goes on with the seeds of those repetitions that keep it.
     """

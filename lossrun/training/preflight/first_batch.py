@@ -119,8 +119,8 @@ def check_recording(group: SeedGroup, recorder: Recorder, config: Config) -> Non
         ) from error
     if not all(torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True) for a, b in zip(*results, strict=True)):
         raise UsageError(
-            f"step: recorded, but a record of {own} repeats the first batch's decisions: replayed on another batch it "
-            f"gives other numbers than {own} itself; leave step out"
+            f"step: recorded, but a record of {own} repeats the decisions made for the first batch: replayed on "
+            f"another batch, it gives different numbers from {own} itself; leave step out"
         )
 
 

@@ -22,7 +22,7 @@ def check_loss(choice: Choice, loss: Callable[..., Any], outputs: Tensor, batch:
     for what, now, before in (("outputs", given, leaf), ("targets", targets, batch.targets)):
         if not torch.equal(now, before):
             raise UsageError(
-                f"loss: {choice.name} changes the {what} in place, from which metrics are computed; expected it to "
+                f"loss: {choice.name} changes the {what} in place, but metrics are computed from them; expected it to "
                 "work on a copy"
             )
     if row := first_not_finite(losses, batch):

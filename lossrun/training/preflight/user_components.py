@@ -67,9 +67,9 @@ def check_own_components(replica: Replica, config: Config, outputs: int) -> None
 
 @torch.no_grad()
 def _check_scored(model: Choice, loss: Choice, replica: Replica, part: Samples) -> None:
-    """Score a part as at the end of an epoch: no gradient, evaluation mode, and other sizes than a training batch.
+    """Score a part as at the end of an epoch: without a gradient, and in evaluation mode.
 
-    The model gets its samples in large batches, the loss all of them at once.
+    The model gets its samples in large batches, the loss all of them at once, and not in batches as in training.
     """
     batch = spread(part, evaluation_batch(part.inputs.device))
     scored = "samples, which are scored without a gradient (torch.no_grad())"

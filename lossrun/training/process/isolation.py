@@ -210,7 +210,7 @@ def _fresh_settings(undo: ExitStack) -> None:
             undo.callback(setting.write, before)
     _fresh_precision(undo)
     if torch.autocast_increment_nesting() > 1:
-        # Inside the caller's autocast its cache is never emptied, so each step would compute with the first weights.
+        # Inside the caller's autocast its cache is never emptied, so each step would compute with the initial weights.
         torch.set_autocast_cache_enabled(False)
         undo.callback(torch.set_autocast_cache_enabled, True)
     torch.autocast_decrement_nesting()

@@ -144,7 +144,7 @@ def _ends_within_an_epoch(session: Session) -> str:
     enough = set_options(f"epochs={begun}")
     return (
         f"epochs={asked}, but epoch {begun} has begun: the newest checkpoint is of step {session.position.step}, "
-        f"{session.step_in_epoch} steps into it; a run ends with a whole epoch: {enough} or more"
+        f"{session.step_in_epoch} steps into it; a run ends after a whole epoch, so expected at least {enough}"
     )
 
 

@@ -22,7 +22,7 @@ LOOKS: Final = 5  # how often a short training is scored at least
 @own_code_errors("in a short training")
 @isolated()
 def best_scores(experiments: Sequence[Experiment], steps: int, metric: str) -> list[list[float]]:
-    """Train every seed of some experiments from its first weights, and return its score where it did best.
+    """Train every seed of some experiments from its initial weights, and return its score where it did best.
 
     Like a run, it is scored after every epoch, and a training of a few epochs more often: large rates often do best
     early. A schedule is squeezed: it goes through its whole course in `steps` updates. Early stopping and

@@ -160,7 +160,7 @@ def _keep_what_prediction_needs(prepared: Prepared, run: RunDirectory) -> str:
 def copy_own_files(prepared: Prepared, run: RunDirectory) -> None:
     """Copy the user's own modules, as they are now, into the run."""
     if run.source.is_symlink():
-        raise RunError(f"{run.source}: a link, and nothing is written through one; expected a folder")
+        raise RunError(f"{run.source}: a link, which lossrun does not write through; expected a folder")
     for name, path in own_files(prepared.config).items():
         copy, content = run.source / name, path.read_bytes()
         if not copy.is_file() or copy.read_bytes() != content:

@@ -1,4 +1,4 @@
-"""Scripts in Keras are executed, on its torch backend: from lossrun's first weights and on its batches they must give
+"""Scripts in Keras are executed, on its torch backend: from lossrun's initial weights and on its batches they must give
 its losses, step for step: two frameworks agree."""
 
 from pathlib import Path
@@ -172,7 +172,7 @@ FIRST_VALUES = [
 
 
 @pytest.mark.parametrize(("init", "low", "high", "deviation"), FIRST_VALUES)
-def test_first_weights_are_of_the_same_kind(pair: Make, init: Any, low: float, high: float, deviation: float) -> None:
+def test_initial_weights_are_of_the_same_kind(pair: Make, init: Any, low: float, high: float, deviation: float) -> None:
     import keras
 
     made = pair(

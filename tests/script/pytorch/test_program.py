@@ -1,5 +1,5 @@
-"""Scripts in PyTorch are executed, and must give lossrun's own losses, step for step, from their own first weights and
-batches: two programs that were written apart agree."""
+"""Scripts in PyTorch are executed, and must give lossrun's own losses, step for step, from their own initial weights
+and batches: two programs that were written apart agree."""
 
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def test_the_script_of_a_schedule_has_the_same_rates(pair: Make, schedule: dict[
 
 
 @pytest.mark.parametrize("init", INITIALIZERS)
-def test_the_script_draws_the_same_first_weights(pair: Make, init: Any) -> None:
+def test_the_script_draws_the_same_initial_weights(pair: Make, init: Any) -> None:
     """The script draws the very numbers that lossrun draws."""
     model = {"name": "mlp", "hidden": [5], "init": init, "batch_norm": True, "dropout": 0.3}
     made = pair("pytorch", model=model, dataset=MULTICLASS, loss="cross_entropy")

@@ -1,4 +1,4 @@
-"""Give a model its first weights and biases."""
+"""Give a model its initial weights and biases."""
 
 from collections.abc import Mapping
 from typing import Any
