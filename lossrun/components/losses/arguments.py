@@ -25,7 +25,7 @@ LEAST_LOG: Final = -100.0
 def target_rows(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the targets in the shape (N, K) and type of the outputs; class indices become one-hot rows.
 
-    Raises ValueError if the shapes do not fit.
+    Raises ValueError if the shapes do not fit, and TypeError as `require_tensors` does.
     """
     if are_indices(outputs, targets):
         return torch.zeros_like(outputs).scatter(1, targets.long().unsqueeze(1), 1.0)
@@ -33,7 +33,11 @@ def target_rows(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def same_shape(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the targets (N, K) in the type of the outputs. Raises ValueError unless both have the same shape."""
+    """Return the targets (N, K) in the type of the outputs.
+
+    Raises ValueError unless both have the same shape, and TypeError as `require_tensors` does.
+    """
+    require_tensors(outputs, targets)
     if outputs.ndim != 2 or outputs.shape != targets.shape:
         raise ValueError(
             f"outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)} and type "
@@ -41,6 +45,24 @@ def same_shape(outputs: Tensor, targets: Tensor) -> Tensor:
             "classes and K is at least 2. A single column is (N, 1): targets.unsqueeze(1)"
         )
     return targets.to(outputs.dtype)
+
+
+def require_tensors(outputs: Tensor, targets: Tensor) -> None:
+    """Raise TypeError for arguments that are not tensors, and for outputs that are not real floating-point numbers.
+
+    Targets take the type of the outputs, so integer outputs would silently cut targets of 0.7 to 0.
+    """
+    for name, given in (("outputs", outputs), ("targets", targets)):
+        if not isinstance(given, Tensor):
+            raise TypeError(
+                f"{name} of type {type(given).__name__}; expected a tensor: torch.as_tensor makes one from a list or a "
+                "NumPy array"
+            )
+    if not outputs.is_floating_point():
+        raise TypeError(
+            f"outputs of type {outputs.dtype}; expected floating-point numbers, as in outputs.float(). Outputs come "
+            "first, targets second"
+        )
 
 
 def zero_one(targets: Tensor, labels: Labels) -> Tensor:
@@ -62,7 +84,8 @@ def zero_one(targets: Tensor, labels: Labels) -> Tensor:
 
 
 def are_indices(outputs: Tensor, targets: Tensor) -> bool:
-    """Return whether the targets are class indices (N,) for outputs (N, K)."""
+    """Return whether the targets are class indices (N,) for outputs (N, K). Raises TypeError as `require_tensors`."""
+    require_tensors(outputs, targets)
     whole = not targets.is_floating_point() and targets.dtype != torch.bool
     return whole and outputs.ndim == 2 and outputs.shape[1] > 1 and targets.shape == outputs.shape[:1]
 

@@ -7,7 +7,8 @@ Unless a docstring says otherwise:
 - The result has shape (N,); each value is the mean over the K outputs.
 - class_weights are, for K = 1, the weights of label 0 and label 1, otherwise one weight for each output.
 
-All losses raise ValueError for shapes, weights or `inputs` that do not fit. Nothing is broadcast.
+All losses raise ValueError for shapes, weights or `inputs` that do not fit, and TypeError for arguments that are not
+tensors. Nothing is broadcast.
 """
 
 import torch

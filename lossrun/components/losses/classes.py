@@ -8,7 +8,8 @@ Unless a docstring says otherwise:
 - class_weights are K numbers. A sample's loss is multiplied by the weight of its class, or for a soft target by the
   mixture of the weights.
 
-All losses raise ValueError for shapes, weights or `inputs` that do not fit. Nothing is broadcast.
+All losses raise ValueError for shapes, weights or `inputs` that do not fit, and TypeError for arguments that are not
+tensors. Nothing is broadcast.
 """
 
 import torch

@@ -32,7 +32,7 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
 
     Returns:
         A function of outputs, (N, K), and targets: the same shape, or class indices, (N,), for a loss of exclusive
-        classes. Nothing is broadcast: other shapes are a ValueError.
+        classes. Nothing is broadcast: other shapes are a ValueError, and anything but tensors is a TypeError.
 
     Raises:
         UsageError: For an unknown name or parameter, a value that the config would refuse, a reduction, or weights that

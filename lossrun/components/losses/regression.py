@@ -1,8 +1,8 @@
 """The losses for real-valued targets.
 
 Unless a docstring says otherwise, outputs and targets have the same shape (N, K), and the result has shape (N,), each
-value the mean over the K outputs. e is output - target. All losses raise ValueError for shapes that do not fit. Nothing
-is broadcast.
+value the mean over the K outputs. e is output - target. All losses raise ValueError for shapes that do not fit, and
+TypeError for arguments that are not tensors. Nothing is broadcast.
 """
 
 from math import log, pi
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from lossrun.components.losses.arguments import EPSILON, same_shape, target_rows
+from lossrun.components.losses.arguments import EPSILON, require_tensors, same_shape, target_rows
 
 # Above this |e| subtracting ln 2 loses no digits of log_cosh; below it sinh does not overflow.
 _NEAR: Final = 1.0
@@ -143,6 +143,7 @@ def gaussian_nll(outputs: Tensor, targets: Tensor, *, full: bool = False, eps: f
 
     Source: Nix and Weigend 1994, Estimating the mean and variance of the target probability distribution.
     """
+    require_tensors(outputs, targets)
     if outputs.ndim != 2 or targets.ndim != 2 or outputs.shape != (targets.shape[0], 2 * targets.shape[1]):
         raise ValueError(
             f"outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)} and type "

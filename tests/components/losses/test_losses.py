@@ -303,6 +303,23 @@ def test_nothing_is_broadcast(declared, outputs, targets):
     assert str(tuple(targets.shape)) in str(error.value)
 
 
+# Targets take the type of the outputs, so integer outputs would cut targets of 0.7 to 0.
+@pytest.mark.parametrize(
+    ("outputs", "targets", "message"),
+    [
+        ([[1.0, 2.0]], torch.zeros(1, 2), "outputs of type list; expected a tensor"),
+        (torch.zeros(1, 2).numpy(), torch.zeros(1, 2), "outputs of type ndarray; expected a tensor"),
+        (torch.zeros(1, 2), [[1.0, 2.0]], "targets of type list; expected a tensor"),
+        (torch.zeros(1, 2), 1, "targets of type int; expected a tensor"),
+        (torch.zeros(1, 2).long(), torch.zeros(1, 2), "outputs of type torch.int64; expected floating-point numbers"),
+    ],
+)
+def test_anything_but_tensors_of_numbers_is_refused(outputs, targets, message):
+    for declared in LOSSES:
+        with pytest.raises(TypeError, match=message):
+            loss_function(declared.name)(outputs, targets)
+
+
 TAKE_NO_CLASSES = [d for d in LOSSES if d.accepts == ("outputs",)]
 
 
