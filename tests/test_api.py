@@ -9,6 +9,7 @@ import typing
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lossrun.config import from_mapping
 from lossrun.errors import LossrunError, RunError, UsageError
 from lossrun.records import history
 from lossrun.records.sweep_directory import create
+from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.rows import rows_to_csv
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.reading import read_sweep
@@ -48,6 +50,11 @@ def rows(epoch, seed):
 
 def bits(values):
     return [float(value).hex() for value in values]
+
+
+def words_of(html):
+    assert html.count("<table>") == html.count("</table>") > 0
+    return set(unescape(re.sub("<[^>]*>", " ", html)).split())
 
 
 @pytest.fixture
@@ -133,7 +140,7 @@ def test_a_comparison_prints_as_the_command_does(runs_dir) -> None:
 
 @pytest.mark.filterwarnings("ignore:epoch 3, seed")  # three epochs are too few for mae
 def test_every_result_shows_itself_as_the_command_prints_it(tmp_path, monkeypatch, capsys) -> None:
-    """By `print`, and as the value of a notebook's cell, which shows `repr`: a page at most, however much there is."""
+    """By `print`, and as the value of a cell: a page at most, however much there is; in a notebook with real tables."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
     run = lossrun.train(CONFIG)
@@ -141,7 +148,7 @@ def test_every_result_shows_itself_as_the_command_prints_it(tmp_path, monkeypatc
     commands = {
         ("evaluate", "last~1"): lossrun.evaluate(run, per_sample=True),
         ("verify", "last~1"): lossrun.verify(run),
-        ("compare", "last~1", "last"): lossrun.compare(run, "last"),
+        ("compare", "last~1", "last", "--label=<b>&", "--label=B"): lossrun.compare(run, "last", label=["<b>&", "B"]),
     }
     for command, result in commands.items():
         monkeypatch.setattr(sys, "argv", ["lossrun", *command])
@@ -150,11 +157,19 @@ def test_every_result_shows_itself_as_the_command_prints_it(tmp_path, monkeypatc
         # The command adds a hint about its own options to a comparison.
         printed = capsys.readouterr().out.replace("note: --curves shows the losses epoch by epoch\n", "")
         assert printed.rstrip() == repr(result) == str(result), command
+        html = result._repr_html_()
+        assert "<b>" not in html
+        # Only the lines below headers are missing.
+        assert {word for word in printed.split() if "──" not in word} <= words_of(html)
     few, many = (lossrun.predict(run, np.zeros((count, 3))) for count in (2, 5000))
     assert repr(few).splitlines()[1:] == rows_to_csv(few.rows()).splitlines()
     assert len(repr(many).splitlines()) == 13
     assert "5,000 rows" in repr(many)
+    assert {"5,000", "prediction"} <= words_of(many._repr_html_())
     assert repr(run.history).startswith("<History of 6 rows: epoch, step, seed, ")
+    last = words_of(run.history._repr_html_())
+    assert {"train_loss", format_number(run.history.rows[-1]["train_loss"])} <= last
+    assert {"finished", "test_rmse", "val_loss"} <= words_of(run._repr_html_())
 
 
 def test_what_verify_finds_is_shown_too(tmp_path) -> None:
@@ -172,6 +187,7 @@ def test_a_sweep_gives_its_final_runs_and_a_search_its_curves(tmp_path) -> None:
     assert len(sweep.final[0].history.to_pandas()) == 2
     assert isinstance(sweep.comparison, lossrun.Comparison)
     assert "Leaderboard" in repr(sweep) == str(sweep)
+    assert "Leaderboard" in words_of(sweep._repr_html_())
     found = lossrun.find_lr(CONFIG, overrides="epochs=4", steps=9, jobs=1)
     assert f"suggestion: learning_rate {found.suggestion:g}" in repr(found) == str(found)
 

@@ -1,6 +1,6 @@
 """The results of the functions, with methods for a notebook.
 
-`print`, and a notebook cell, show a result as the command prints it; a run is shown in one line.
+`print` shows a result as the command prints it, and a run in one line; a notebook's cell shows tables.
 """
 
 import math
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lossrun.analysis.comparison.across_datasets import AcrossDatasets
 from lossrun.analysis.comparison.compare import ComparedRuns
@@ -21,15 +21,17 @@ from lossrun.errors import UsageError
 from lossrun.records.history import History
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import SweepDirectory
+from lossrun.report.shown import Shown
 
 if TYPE_CHECKING:
     import pandas  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 Result = TypeVar("Result")
+_LAST_ROWS: Final = 10  # of a history in a notebook
 
 
-@dataclass(frozen=True, slots=True)
-class RunHistory(History):
+@dataclass(frozen=True, slots=True, repr=False)
+class RunHistory(Shown, History):
     """history.jsonl as records.
 
     Attributes:
@@ -37,6 +39,15 @@ class RunHistory(History):
             train_loss, val_loss, val_<name> ..., learning_rate, grad_norm, seconds (wall time of the epoch), and
             train_seconds. The numbers are those in the file, bit for bit; `list(rows)` gives plain lists and dicts.
     """
+
+    def draw(self, console: Any) -> None:
+        """Print the last rows."""
+        from lossrun.report.layout.rows import rows_table
+        from lossrun.report.layout.text_table import print_table
+
+        rows = self.rows[-_LAST_ROWS:]
+        title = f"last {len(rows)} of {len(self.rows):,} rows" if len(rows) < len(self.rows) else ""
+        print_table(console, rows_table(rows, title))
 
     def __repr__(self) -> str:
         return f"<History of {len(self.rows)} rows: {', '.join(self.rows.names)}>"
@@ -69,8 +80,8 @@ def _pandas() -> Any:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class Run(RecordedRun):
+@dataclass(frozen=True, slots=True, repr=False)
+class Run(Shown, RecordedRun):
     """A run as it is on the disk. It does not change during training: `load` it again.
 
     Attributes:
@@ -84,6 +95,13 @@ class Run(RecordedRun):
     """
 
     history: RunHistory
+
+    def draw(self, console: Any) -> None:
+        """Print the state and the results, as the first part of `lossrun show`."""
+        from lossrun.analysis.run_facts import facts
+        from lossrun.report.run_facts import print_results
+
+        print_results(facts(self), console)
 
     def __repr__(self) -> str:
         from lossrun.report.layout.numbers import format_spread
@@ -101,8 +119,8 @@ def as_run(found: RecordedRun) -> Run:
     return with_methods(Run, found, history=with_methods(RunHistory, found.history))
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison(ComparedRuns):
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Shown, ComparedRuns):
     """The result of `compare`.
 
     Attributes:
@@ -123,15 +141,15 @@ class Comparison(ComparedRuns):
         """
         return answer(self, requirement)
 
-    def __repr__(self) -> str:
+    def draw(self, console: Any) -> None:
+        """Print the result."""
         from lossrun.report.comparison.compare import print_comparison
-        from lossrun.report.layout.console import printed
 
-        return printed(lambda console: print_comparison(self, console, curves=False))
+        print_comparison(self, console, curves=False)
 
 
-@dataclass(frozen=True, slots=True)
-class DatasetComparison(AcrossDatasets):
+@dataclass(frozen=True, slots=True, repr=False)
+class DatasetComparison(Shown, AcrossDatasets):
     """The result of `compare(..., by="dataset")`.
 
     Attributes:
@@ -142,15 +160,15 @@ class DatasetComparison(AcrossDatasets):
         comparisons: The comparison on each dataset.
     """
 
-    def __repr__(self) -> str:
+    def draw(self, console: Any) -> None:
+        """Print the result."""
         from lossrun.report.comparison.across_datasets import print_across_datasets
-        from lossrun.report.layout.console import printed
 
-        return printed(lambda console: print_across_datasets(self, console))
+        print_across_datasets(self, console)
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep(SweepResult):
+@dataclass(frozen=True, slots=True, repr=False)
+class Sweep(Shown, SweepResult):
     """The result of a sweep.
 
     Attributes:
@@ -183,30 +201,32 @@ class Sweep(SweepResult):
         """
         return _pandas().DataFrame(self.records())
 
-    def __repr__(self) -> str:
-        from lossrun.report.layout.console import printed
+    def draw(self, console: Any) -> None:
+        """Print the result."""
         from lossrun.report.sweep import print_sweep
 
-        return printed(lambda console: print_sweep(console, self))
+        print_sweep(console, self)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRate(RateSearch):
+@dataclass(frozen=True, slots=True, repr=False)
+class FoundRate(Shown, RateSearch):
     """The result of `find_lr`."""
 
-    def __repr__(self) -> str:
-        from lossrun.report.layout.console import printed
+    def draw(self, console: Any) -> None:
+        """Print the result."""
         from lossrun.report.rate_search import print_search
 
-        return printed(lambda console: print_search(console, self))
+        print_search(console, self)
 
 
-@dataclass(frozen=True, slots=True)
-class Verified(Verification):
+@dataclass(frozen=True, slots=True, repr=False)
+class Verified(Shown, Verification):
     """The result of `verify`."""
 
-    def __repr__(self) -> str:
-        from lossrun.report.layout.console import printed
+    def draw(self, console: Any) -> None:
+        """Print the checks, and a line for each mismatch."""
         from lossrun.report.verification import print_verification
 
-        return "\n".join([printed(lambda console: print_verification(console, self)), *self.problems])
+        print_verification(console, self)
+        for problem in self.problems:
+            console.print(problem, markup=False, soft_wrap=True)

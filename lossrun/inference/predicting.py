@@ -14,14 +14,15 @@ from lossrun.inference.new_inputs import new_inputs, read_new_inputs
 from lossrun.inference.scoring import decisions, gives_probabilities, labels_of, names_of, prediction_columns
 from lossrun.inference.trained import BEST, find_trained, first_of_several, forward, model
 from lossrun.plugins.calling import own_code_errors
+from lossrun.report.shown import Shown
 from lossrun.training import build
 from lossrun.training.process.isolation import isolated
 
 _SHOWN: Final = 10  # rows where predictions are printed
 
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
+@dataclass(frozen=True, slots=True, repr=False)
+class Predictions(Shown):
     """Predictions for new samples.
 
     Attributes:
@@ -37,17 +38,30 @@ class Predictions:
     arrays: Mapping[str, np.ndarray]
     notes: tuple[str, ...] = field(default=())
 
+    def draw(self, console: Any) -> None:
+        """Print the first rows."""
+        from lossrun.report.layout.rows import rows_table
+        from lossrun.report.layout.text_table import print_table
+
+        rows = self.rows()[:_SHOWN]
+        more = f"; first {len(rows)} of {self._samples:,} rows" if len(rows) < self._samples else ""
+        print_table(console, rows_table(rows, f"{self._heading}{more}"))
+
     def __repr__(self) -> str:
         from lossrun.report.layout.rows import rows_to_csv
 
         shown = rows_to_csv(self.rows()[:_SHOWN]).rstrip()
         more = f"\n... ({self._samples:,} rows)" if self._samples > _SHOWN else ""
-        return f"{self.run}: predictions of seed {self.seed}, weights of epoch {self.epoch}\n{shown}{more}"
+        return f"{self._heading}\n{shown}{more}"
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each sample, numbered from 0."""
         names, values = ["row", *self.columns], self.columns.values()
         return [dict(zip(names, row, strict=True)) for row in zip(range(self._samples), *values, strict=True)]
+
+    @property
+    def _heading(self) -> str:
+        return f"{self.run}: predictions of seed {self.seed}, weights of epoch {self.epoch}"
 
     @property
     def _samples(self) -> int:

@@ -16,6 +16,7 @@ from lossrun.errors import UsageError, memory_errors
 from lossrun.inference.sample_losses import objective_losses, sample_losses
 from lossrun.inference.trained import BEST, Trained, find_trained, forward, models
 from lossrun.plugins.calling import own_code_errors
+from lossrun.report.shown import Shown
 from lossrun.steps.evaluate import OutputSpec, evaluate, metric_weights
 from lossrun.steps.replica import Replica
 from lossrun.steps.samples import Parts, Samples
@@ -25,8 +26,8 @@ Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores(Shown):
     """The scores of a run's models.
 
     Attributes:
@@ -48,11 +49,11 @@ class Scores:
     classes: ClassValues | None = None
     rows: Sequence[Mapping[str, Any]] = ()
 
-    def __repr__(self) -> str:
-        from lossrun.report.layout.console import printed
+    def draw(self, console: Any) -> None:
+        """Print the scores."""
         from lossrun.report.scores import print_scores
 
-        return printed(lambda console: print_scores(console, self.heading, self.seeds, self.epochs, self.classes))
+        print_scores(console, self.heading, self.seeds, self.epochs, self.classes)
 
     @property
     def heading(self) -> str:

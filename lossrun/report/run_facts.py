@@ -24,6 +24,16 @@ _DIGESTS: Final = ("config", "config_digest", "history", "predictions", "best_we
 
 def print_facts(facts: RunFacts, console: Console) -> None:
     """Print everything about one run: state, metrics, saved files, config, environment, events."""
+    print_results(facts, console)
+    _print_saved(console, facts)
+    _print_section(console, "Config", [(key, component_text(key, value)) for key, value in facts.config.items()])
+    _print_section(console, "Environment", list(_flat(facts.environment)))
+    events = [(f"{event['time']} {event['event']}", _event(event)) for event in facts.events]
+    _print_section(console, "Events", events)
+
+
+def print_results(facts: RunFacts, console: Console) -> None:
+    """Print the state of a run, its metrics, and its learning curves."""
     print_line(console, facts.name, style="bold")
     arranged = f" for {facts.arrangement}" if facts.arrangement else ""
     lines = {
@@ -54,11 +64,6 @@ def print_facts(facts: RunFacts, console: Console) -> None:
         title = f"By class, {facts.by_class.part} data at the best epoch"
         print_table(console, class_table(facts.by_class, plus_minus(console), title))
     _print_curves(console, facts)
-    _print_saved(console, facts)
-    _print_section(console, "Config", [(key, component_text(key, value)) for key, value in facts.config.items()])
-    _print_section(console, "Environment", list(_flat(facts.environment)))
-    events = [(f"{event['time']} {event['event']}", _event(event)) for event in facts.events]
-    _print_section(console, "Events", events)
 
 
 def _event(event: dict[str, Any]) -> str:

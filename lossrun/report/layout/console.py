@@ -69,12 +69,27 @@ def is_bounded(console: Console) -> bool:
     return console.is_terminal or console.width < _PIPE_WIDTH
 
 
+class CapturingConsole(_Console):
+    """A console that keeps what is printed: without colours, as wide as the terminal, or 100 columns."""
+
+    def __init__(self) -> None:
+        width, height = shutil.get_terminal_size((100, 24))
+        # If both are given, rich does not ask the environment or the real terminal.
+        super().__init__(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
+
+    def taken(self) -> str:
+        """Return what has been printed since the last call."""
+        assert isinstance(self.file, io.StringIO)
+        text = self.file.getvalue()
+        self.file = io.StringIO()
+        return text
+
+
 def printed(draw: Callable[[Console], object]) -> str:
     """Return what `draw` prints, without colours, as wide as the terminal, or 100 columns."""
-    text, (width, height) = io.StringIO(), shutil.get_terminal_size((100, 24))
-    # If both are given, rich does not ask the environment or the real terminal.
-    draw(_Console(file=text, width=width, height=height, force_terminal=True, color_system=None))
-    return text.getvalue().rstrip()
+    console = CapturingConsole()
+    draw(console)
+    return console.taken().rstrip()
 
 
 def abandon_unwritable() -> None:

@@ -1,6 +1,6 @@
 """Print tables that never lose a character: a table too wide for the terminal is split into blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, TypeAlias
@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from lossrun.report.layout.console import is_bounded, is_unicode, print_text, wrapped
+from lossrun.report.layout.console import CapturingConsole, is_bounded, is_unicode, print_text, wrapped
 
 _GAP: Final = 2  # blanks between columns
 _INDENT: Final = 4  # blanks before a value on its own line
@@ -61,8 +61,33 @@ class TextTable:
 Blocks: TypeAlias = Sequence[TextTable | Sequence[str]]  # a document: tables and lists of sentences
 
 
+class _Pieces(CapturingConsole):
+    """A console that keeps tables as they are, apart from the text between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str | TextTable] = []
+
+    def keep(self, table: TextTable | None = None) -> None:
+        if text := self.taken().strip("\n"):
+            self.pieces.append(text)
+        if table:
+            self.pieces.append(table)
+
+
+def pieces(draw: Callable[[Console], object]) -> list[str | TextTable]:
+    """Return what `draw` prints in its order: tables, and the text between them."""
+    console = _Pieces()
+    draw(console)
+    console.keep()
+    return console.pieces
+
+
 def print_table(console: Console, table: TextTable) -> None:
     """Print the table in as many blocks as the terminal's width requires; in a pipe, in one."""
+    if isinstance(console, _Pieces):
+        console.keep(table)
+        return
     blocks = packed(table, console.width) if is_bounded(console) else [table.columns]
     for number, columns in enumerate(blocks):
         if table.title or number:
