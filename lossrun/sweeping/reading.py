@@ -1,12 +1,15 @@
 """Read a sweep: its base config, what it tries, and its cells, with the mistakes of all three at once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from lossrun.config import Draft, SourcedConfig
+from lossrun.config.source import Path as Place
 from lossrun.errors import ConfigError, Problem
 from lossrun.sweeping.cells import Cell, cells_and_mistakes
 from lossrun.sweeping.search_space.block import readable_space
+from lossrun.sweeping.search_space.over_option import over_options
 from lossrun.sweeping.search_space.space import Space
 
 
@@ -23,6 +26,7 @@ def read_sweep(draft: Draft, over: Sequence[str] = ()) -> ReadSweep:
 
     Raises ConfigError with every mistake, at its place.
     """
+    draft = _with_places(draft, over)
     problems: list[Problem] = []
     base: SourcedConfig | None = None
     try:
@@ -39,3 +43,10 @@ def read_sweep(draft: Draft, over: Sequence[str] = ()) -> ReadSweep:
     if base is None or problems:
         raise draft.source.error(problems)
     return ReadSweep(base, space, cells)
+
+
+def _with_places(draft: Draft, over: Sequence[str]) -> Draft:
+    """Return the draft, in which `--over` options are the places of the keys of the sweep block that they give."""
+    given, _ = over_options(over)
+    options: dict[Place, str] = {("sweep", key): option for key, (option, _) in given.items()}
+    return replace(draft, source=replace(draft.source, options={**draft.source.options, **options}))
