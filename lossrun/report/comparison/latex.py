@@ -63,4 +63,8 @@ def _cell(column: Column, row: int) -> str:
 
 
 def _list(sentences: Sequence[str]) -> str:
-    return "\n".join([r"\begin{itemize}", *(rf"\item {escaped(text)}" for text in sentences), r"\end{itemize}"]) + "\n"
+    # A sentence that begins with a dash belongs to the one above it.
+    items = (
+        rf"\item{'[--]' if text.startswith('- ') else ''} {escaped(text.removeprefix('- '))}" for text in sentences
+    )
+    return "\n".join([r"\begin{itemize}", *items, r"\end{itemize}"]) + "\n"

@@ -17,7 +17,10 @@ def markdown(blocks: Blocks) -> str:
 
 
 def _list(sentences: Sequence[str]) -> str:
-    return "".join(f"- {_escaped(sentence)}\n" for sentence in sentences)
+    # A sentence that begins with a dash belongs to the one above it.
+    return "".join(
+        f"{'  - ' if text.startswith('- ') else '- '}{_escaped(text.removeprefix('- '))}\n" for text in sentences
+    )
 
 
 def _table(table: TextTable) -> str:

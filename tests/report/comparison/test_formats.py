@@ -10,6 +10,7 @@ from lossrun.analysis.comparison.compare import compare
 from lossrun.arguments import Format
 from lossrun.report.comparison.formats import DOCUMENTS, plain_data, to_csv, to_json, written
 from lossrun.report.comparison.latex import escaped, latex
+from lossrun.report.comparison.markdown import markdown
 from lossrun.report.layout.text_table import Column, TextTable
 
 THIRD = 1 / 3
@@ -109,6 +110,12 @@ def test_latex_begins_no_option_after_a_row_or_an_item():
         text_of_page = latex([table, [text]])
         assert not re.search(r"(\\\\|\\[a-z]+)\s*[\[*]", text_of_page)
         assert text_of_page.count(f"{{{text[0]}}}{text[1:]}") == 3
+
+
+def test_a_sentence_with_a_dash_belongs_to_the_one_above_it():
+    sentences = ["A is better", "- half-width: 1"]
+    assert markdown([sentences]) == "- A is better\n  - half-width: 1\n"
+    assert "\n\\item A is better\n\\item[--] half-width: 1\n" in latex([sentences])
 
 
 def test_tidy_rows_are_the_same_in_every_format(comparison):
