@@ -2,23 +2,14 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lossrun.arguments import Format, Grouped, Labels, Population, RequiredVerdict, RunNames, RunsDir, Tags
 from lossrun.commands.run_lookup import loaded_runs, single_argument
-from lossrun.output import write_data
-from lossrun.shell import DEFAULT_RUNS, command, run_command, run_word
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lossrun.analysis.comparison.compare import ComparedRuns
-    from lossrun.analysis.comparison.moments import Moment
-    from lossrun.analysis.sweeps.result import SweepResult
-    from lossrun.records.recorded import RecordedRun
-    from lossrun.report.layout.text_table import Blocks
+from lossrun.commands.showing_comparisons import Showing, show_across_datasets, show_comparison, write_page
+from lossrun.shell import DEFAULT_RUNS
 
 
 def compare(
@@ -138,171 +129,34 @@ def compare(
              "--per-seed": per_seed, "--curves": curves, "--only-table": only_table}  # fmt: skip
     if by is not None and (unused := [name for name, value in given.items() if value]):
         raise UsageError(f"--by dataset: {unused[0]} is about runs on one dataset; leave out one of the two")
-    moment, specs, tuning, board, result = moment_of(at), dict[str, Path](), None, None, None
+    moment, specs, names = moment_of(at), dict[str, Path](), label or []
     as_asked = partial(
-        compared, metric=metric, at=moment, margin=margin, target=target, over=over.value if over else None
+        compared, metric=metric, at=moment, margin=margin, target=target, over=over.value if over else None, plan=plan
     )
+    show = Showing(
+        format_=format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything, html=html
+    )
+    across = partial(show_across_datasets, metric=metric, at=moment, label=names, show=show)
     if sweep is not None:
-        from lossrun.analysis.sweeps.result import result_of
-        from lossrun.records.sweep_directory import SweepDirectory, warnings_about
-        from lossrun.report.layout.console import stderr, warning
+        from lossrun.commands.comparing_sweeps import compare_sweep, show_sweep
 
-        result = result_of(SweepDirectory(sweep))
-        for text in warnings_about(SweepDirectory(sweep)):
-            warning(stderr(), text)
-        plain = format_ is Format.table and at == "best" and not (any(given.values()) or metric or by)
-        several = [one for one in result.boards if len(one.labels) > 1]
-        # Across datasets, a run on each of them may be enough.
-        if not (several or (by and result.boards[1:])) and (html is not None or not plain):
-            raise UsageError(_nothing_to_compare(sweep, result))
-        if plain:
-            _show_sweep(sweep, result, html, everything=everything)
-            return
-        if len(result.boards) > 1 and by is None:
-            if not format_.is_data or any((require, plan, html, label)):
-                raise UsageError(
-                    f"{sweep.name} has final runs on {len(result.boards)} datasets, which are never compared with each "
-                    f"other; --format json and csv list them all, or name runs with the same data, such as "
-                    f"`{command('compare', *(run_word(run.path) for run in several[0].runs))}`"
-                )
-            from lossrun.report.comparison.formats import written_by_dataset
-
-            parts = {
-                one.about: one.with_tuning(as_asked(one.runs, label=one.labels, untuned=one.untuned)) for one in several
-            }
-            write_data(written_by_dataset(parts, format_.value, per_seed=per_seed))
-            return
-        loaded, tuning = list(result.final), result.tuning
-        board = result.boards[0] if by is None else None
-        label = label if label or by else list(result.labels)
-    else:
-        loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
-    if by is not None:
-        _across_datasets(loaded, format_, metric, at=moment, label=label or (), specs=specs, html=html)
+        if format_ is Format.table and at == "best" and not (any(given.values()) or metric or by or label):
+            show_sweep(sweep, html, everything=everything)
+        else:
+            across_datasets = across if by is not None else None
+            compare_sweep(sweep, as_asked, show, label=names, require=require, across_datasets=across_datasets)
         return
-    untuned = board.untuned if board else {}
-    comparison = as_asked(loaded, plan=plan, label=label or (), specs=specs, untuned=untuned)
-    comparison = board.with_tuning(comparison) if board else comparison
+    loaded = loaded_runs(runs, runs_dir, tag, specs, at_least=2)
+    if by is not None:
+        across(loaded, specs=specs)
+        return
+    comparison = as_asked(loaded, label=names, specs=specs)
     if require is not None:
         check_requirement(comparison, require.value)
     if html is not None:
         from lossrun.analysis.report_data import report_data
-        from lossrun.report.html.page import save_page
-        from lossrun.report.layout.console import note, stderr
-        from lossrun.report.sweep import method
 
-        pairs, told = (board.pairs, method(result)) if result and board else ((), "")
-        save_page(report_data(loaded, comparison, tuning, pairs=pairs, method=told), html)
-        note(stderr(), f"{html} written")
-    is_document = format_ is not Format.table and not format_.is_data
-    more = _tuning(result, comparison) if result is not None and is_document else ()
-    _print(
-        comparison, format_, curves=curves, per_seed=per_seed, only_table=only_table, everything=everything, more=more
-    )
+        write_page([report_data(loaded, comparison)], html)
+    show_comparison(comparison, show)
     if require is not None:
         enforce(comparison, require.value)
-
-
-def _tuning(result: "SweepResult", comparison: "ComparedRuns") -> "Blocks":
-    from lossrun.report.sweep import tuning_blocks
-
-    return tuning_blocks(result, comparison)
-
-
-def _nothing_to_compare(sweep: Path, result: "SweepResult") -> str:
-    """Say why no runs of a sweep can be compared, and what to do."""
-    shown, text = f"`{run_command('compare', sweep)}` shows", f"{sweep.name} has nothing to compare: "
-    if len(result.boards) > 1:
-        text += f"each of its {len(result.final)} final runs has data of its own; {shown} their scores"
-    elif result.final:
-        one = f"`{run_command('show', result.final[0].path)}` shows it"
-        text += f"only one final run has ended; {one}, and {shown} how it was tuned"
-    elif result.unfinished:
-        text += f"no final run has ended; {shown} the runs so far"
-    else:
-        text += f"no run ended with a score that can be compared; {shown} why and what to try"
-    further = f". `{run_command('resume', sweep)}` continues a sweep that was stopped"
-    return text + further * bool(result.unfinished)
-
-
-def _across_datasets(
-    loaded: "Sequence[RecordedRun]",
-    format_: Format,
-    metric: str | None,
-    *,
-    at: "Moment",
-    label: "Sequence[str]",
-    specs: dict[str, Path],
-    html: Path | None,
-) -> None:
-    from lossrun.analysis.comparison.across_datasets import compare_across_datasets
-    from lossrun.report.comparison.across_datasets import print_across_datasets, written
-    from lossrun.report.layout.console import note, stderr, stdout
-
-    found = compare_across_datasets(loaded, metric, at=at, label=label, specs=specs)
-    if html is not None:
-        from lossrun.report.html.across_datasets import save_page
-
-        save_page(found, html)
-        note(stderr(), f"{html} written")
-    if format_ is Format.table:
-        print_across_datasets(found, stdout())
-    else:
-        write_data(written(found, format_.value))
-
-
-def _show_sweep(sweep: Path, result: "SweepResult", html: Path | None, *, everything: bool) -> None:
-    """Print what a sweep has found, and write its page: a part for each dataset."""
-    from lossrun.report.layout.console import note, stderr, stdout
-    from lossrun.report.sweep import print_sweep
-
-    print_sweep(stdout(), result, everything=everything)
-    if result.unfinished:
-        note(stderr(), f"to continue a sweep that was stopped:\n  {run_command('resume', sweep)}")
-    if html is None:
-        return
-    from lossrun.analysis.report_data import report_data
-    from lossrun.report.html.page import save_page
-    from lossrun.report.sweep import method
-
-    parts = [
-        report_data(
-            board.runs,
-            board.comparison,
-            result.tunings.get(board.about),
-            board.about,
-            board.pairs,
-            method(result),
-            board.configs,
-        )
-        for board in result.boards
-        if board.comparison is not None
-    ]
-    save_page(parts, html)
-    note(stderr(), f"{html} written")
-
-
-def _print(
-    comparison: "ComparedRuns",
-    format_: Format,
-    *,
-    curves: bool,
-    per_seed: bool,
-    only_table: bool,
-    everything: bool,
-    more: "Blocks" = (),
-) -> None:
-    from lossrun.report.comparison import formats
-    from lossrun.report.comparison.compare import print_comparison, print_metrics, print_per_seed
-    from lossrun.report.layout.console import stdout
-
-    if format_ is not Format.table:
-        options = {"curves": curves, "per_seed": per_seed, "only_table": only_table}
-        write_data(formats.written(comparison, format_.value, **options, more=more))
-    elif only_table:
-        print_metrics(comparison, stdout())
-    elif per_seed:
-        print_per_seed(comparison, stdout())
-    else:
-        hint = "" if curves else "--curves shows the losses epoch by epoch"
-        print_comparison(comparison, stdout(), curves=curves, hint=hint, everything=everything)

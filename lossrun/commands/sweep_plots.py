@@ -17,7 +17,7 @@ def plot_sweep(path: Path, output: Path | None) -> None:
     from lossrun.report.layout.console import note, stderr, stdout
 
     parts = result_of(SweepDirectory(path)).tunings
-    curves = {about: found for about, tuning in parts.items() if (found := sensitivity(tuning))}
+    curves = [(found, tuning) for tuning in parts if (found := sensitivity(tuning))]
     if not curves:
         raise UsageError(
             f"{path.name} has no curve to plot: that needs one tuned key with at least three numbers, each trained for "
@@ -35,6 +35,6 @@ def plot_sweep(path: Path, output: Path | None) -> None:
         )
     from lossrun.report.plots.sensitivity_figure import save_sensitivity
 
-    ((about, found),) = curves.items()
-    save_sensitivity(found, output, heat_map(parts[about]))
+    ((found, tuning),) = curves
+    save_sensitivity(found, output, heat_map(tuning))
     note(stderr(), f"{output} written")

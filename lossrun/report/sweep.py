@@ -1,6 +1,6 @@
 """Print a sweep: its plan, and what it has found."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Final
 
 from rich.console import Console
@@ -78,19 +78,20 @@ def print_sweep(console: Console, result: SweepResult, *, everything: bool = Tru
     parts = result.tunings
     for board in result.boards:
         if len(result.boards) > 1:
-            print_line(console, f"On {board.about or 'other data'}", style="bold")
+            print_line(console, f"On {board.about}", style="bold")
         _print_board(console, board, sign, everything=everything)
         print_line(console, "")
-    for number, (about, tuning) in enumerate(parts.items()):
+    for number, tuning in enumerate(parts):
         if number:
             print_line(console, "")
-        if len(parts) > 1:
-            print_line(console, f"On {about}", style="bold")
+        if tuning.about:
+            print_line(console, f"On {tuning.about}", style="bold")
         short = not everything and len(result.labels) == len(tuning.pairs) > MANY and len(parts) == 1
         _print_tuning(console, tuning, sign, names=_letters(result) if short else None, everything=everything)
     if text := method(result):
         print_line(console, text)
-    if text := _other_metric(result.tuning, result.comparison):
+    compared = next((board.comparison for board in result.boards if board.comparison), None)
+    if text := _other_metric(result.tuning, compared):
         note(console, text)
     for cell, why in result.failed.items():
         note(console, f"{cell} failed: {why}")
@@ -119,11 +120,11 @@ def _print_tuning(
         note(console, "--all shows what score to expect from the best of a number of values")
 
 
-def print_tuning_plots(console: Console, parts: Mapping[str, TuningResult]) -> None:
+def print_tuning_plots(console: Console, parts: Sequence[TuningResult]) -> None:
     """Print the curves and the map of the pairs for each dataset."""
-    for about, tuning in parts.items():
-        if len(parts) > 1:
-            print_line(console, f"On {about}", style="bold")
+    for tuning in parts:
+        if tuning.about:
+            print_line(console, f"On {tuning.about}", style="bold")
         _print_plots(console, tuning, None)
 
 
@@ -161,14 +162,14 @@ def _print_board(console: Console, board: Board, sign: str, *, everything: bool)
         note(console, text)
 
 
-def tuning_blocks(result: SweepResult, comparison: ComparedRuns) -> list[TextTable | list[str]]:
-    """Return how each pair was tuned, for a document: tables and lists of sentences, in the order of the screen."""
-    found: list[TextTable | list[str]] = []
-    for about, tuning in result.tunings.items():
-        maps = [heat_table(best, "±")] if (best := heat_map(tuning)) else []
-        curves = [curve] if (curve := curve_table(tuning, "±")) else []
-        found += [[f"On {about}"] if about else [], tuning_table(tuning, "±"), *curves, tuning_notes(tuning), *maps]
-    found.append([text for text in (method(result), _other_metric(result.tuning, comparison)) if text])
+def tuning_blocks(board: Board, result: SweepResult, comparison: ComparedRuns) -> list[TextTable | list[str]]:
+    """Return how the pairs of a board were tuned, for a document: tables and lists of sentences, as on the screen."""
+    if (tuning := board.tuning) is None:
+        return []
+    maps = [heat_table(best, "±")] if (best := heat_map(tuning)) else []
+    curves = [curve] if (curve := curve_table(tuning, "±")) else []
+    told = [text for text in (method(result), _other_metric(tuning, comparison)) if text]
+    found: list[TextTable | list[str]] = [tuning_table(tuning, "±"), *curves, tuning_notes(tuning), *maps, told]
     return [block for block in found if block]
 
 

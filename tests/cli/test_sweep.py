@@ -111,6 +111,14 @@ def test_train_points_to_sweep(sweep_yaml: Path, lossrun: Run) -> None:
     [
         ((), "nothing to sweep over"),
         (("--over", "los=mse,mae"), "did you mean loss"),
+        (
+            ("--over", "loss=mse,mae", "--over", "learning_rate=log:1e-4:1:1000", "--over", "batch_size=lin:1:100:100"),
+            "--over loss=mse,mae: sweep: 2 x 1,000 x 100 = 200,000 cells",
+        ),
+        (
+            ("--over", "learning_rate=0.1,0.2", "--over", "folds=2,3", "--set", "seeds=null"),
+            "--over folds=2,3: sweep.folds",
+        ),
         (("--over", "loss=mse,hubber"), "did you mean huber"),
         (("--over", "learning_rate=log:1:0.1:3"), "the smaller one first"),
         (("--over", "learning_rate=0.1,0.2", "--set", "dataset.validation=0"), "set dataset.validation above 0"),
@@ -274,8 +282,14 @@ def test_the_curves_of_a_sweep_are_drawn_everywhere(lossrun: Run, tmp_path: Path
 
 
 def test_different_datasets_are_never_compared(lossrun: Run, tmp_path: Path) -> None:
+    """Corrupt training targets make no other held-out data: with and without them is compared on each dataset."""
     (tmp_path / "c.yaml").write_text(CONFIG.replace("features: 3", "features: 5"))
-    over = ("dataset.kind=linear,friedman1", "loss=mse,mae", "optimizer=sgd,adam", "learning_rate=0.01,0.1,0.2")
+    over = (
+        "dataset.kind=linear,friedman1",
+        "loss=mse,mae",
+        "dataset.corrupt.outliers=0,0.1",
+        "learning_rate=0.01,0.1,0.2",
+    )
     options = [word for one in over for word in ("--over", one)]
     assert lossrun("sweep", "c.yaml", *options, "--quiet").code == 0
     shown = lossrun("compare", "last", "--html", "page.html")
@@ -283,11 +297,13 @@ def test_different_datasets_are_never_compared(lossrun: Run, tmp_path: Path) -> 
     assert "not comparable" not in shown.out
     for kind in ("linear", "friedman1"):
         assert shown.out.count(f"On dataset.kind={kind}\n") == 2  # the final runs, and their tuning
-    assert shown.out.count("Leaderboard by") == shown.out.count("by loss and optimizer") == 2
+    assert shown.out.count("Leaderboard by") == shown.out.count("by loss and dataset.corrupt.outliers") == 2
     page = Path("page.html").read_text()
     for kind in ("linear", "friedman1"):
         assert f">On dataset.kind={kind}</h1>" in page
-    assert page.count('class="heat"') == page.count("Best val_rmse in tuning, by loss and optimizer") == 2
+    assert (
+        page.count('class="heat"') == page.count("Best val_rmse in tuning, by loss and dataset.corrupt.outliers") == 2
+    )
     assert page.count("<h2") == page.count('id="verdicts') / 2 * len(set(re.findall(r'<h2 id="([a-z]+)-', page)))
     listed = list(csv.DictReader(io.StringIO(lossrun("compare", "last", "--format", "csv").out)))
     found = json.loads(lossrun("compare", "last", "--format", "json").out)
@@ -299,14 +315,20 @@ def test_different_datasets_are_never_compared(lossrun: Run, tmp_path: Path) -> 
         assert not any(part["dataset"] in label for label in of)  # the same for all of them
     each = list(csv.DictReader(io.StringIO(lossrun("compare", "last", "--format", "csv", "--per-seed").out)))
     assert {row["dataset"] for row in each} == {"dataset.kind=linear", "dataset.kind=friedman1"}
-    refused = lossrun("compare", "last", "--format", "md")
+    for options in (["--format", "md"], ["--format", "latex"], ["--metric", "mae"], ["--at", "1"]):
+        parts = re.split(r"On dataset.kind=(\w+)\n", lossrun("compare", "last", *options).out)
+        for kind, part in zip(("linear", "friedman1"), (parts[2], parts[4]), strict=True):
+            assert set(re.findall(r"final-\d+-([a-z0-9]+)-", part)) == {kind}
+            assert len(set(re.findall(r"final-\d+", part))) == 4
+    assert lossrun("compare", "last", "--label", "A=mine").code == 2
+    refused = lossrun("compare", "last", "--require", "better")
     assert refused.code == 2
     again = re.search(r"`lossrun (compare .*)`", refused.err)
     assert again
     compared = lossrun(*again[1].split())
     assert compared.code == 0
     assert "friedman1" not in compared.out
-    assert lossrun("plot", "last").out.count("by loss and optimizer") == 2
+    assert lossrun("plot", "last").out.count("by loss and dataset.corrupt.outliers") == 2
     assert lossrun("plot", "last", "-o", "a.png").code == 2
 
 

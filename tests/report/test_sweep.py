@@ -119,7 +119,7 @@ def test_a_single_final_run_shows_its_scores(tmp_path: Path) -> None:
 
 def test_a_document_has_the_tables_of_the_tuning_and_the_sentence_of_a_paper(result: SweepResult) -> None:
     assert result.comparison is not None
-    text = written(result.comparison, "md", more=tuning_blocks(result, result.comparison))
+    text = written(result.comparison, "md", more=tuning_blocks(result.boards[0], result, result.comparison))
     for title in ("Tuning", "Tuning curve: .*", "Best val_rmse in tuning, .*"):
         assert re.search(rf"^\*\*{title}\*\*$", text, re.MULTILINE)
     assert text.rstrip().splitlines()[-1].startswith("- each pair was tuned over 4 values of learning_rate on 1 seed,")

@@ -1,7 +1,8 @@
-"""Read the cells of a sweep: the runs that have begun, those that have ended, and those that failed."""
+"""Read the cells of a sweep: the runs that have begun, those that have ended or failed, and which data they have."""
 
 from collections.abc import Iterable
 
+from lossrun.analysis.values.splits import splits
 from lossrun.errors import RunError
 from lossrun.records import history, recorded
 from lossrun.records.recorded import RecordedRun
@@ -44,3 +45,16 @@ def has_ended(sweep: SweepDirectory, cell: PlannedCell) -> bool:
     """Return whether a cell needs no further training."""
     run = loaded(sweep, cell)
     return run is not None and run.status in ("finished", "diverged")
+
+
+def held_out(run: RecordedRun) -> str:
+    """Return what identifies the run's validation and test data.
+
+    The runs of a pair that was tuned on each of several splits have different splits; the dataset identifies their
+    data.
+    """
+    if (found := splits(run)).own:
+        dataset = {key: value for key, value in run.config["dataset"].items() if key != "corrupt"}
+        return str([dataset, found.total])
+    digests = run.environment.get("data") or {}
+    return str([digests.get(part) for part in ("validation", "test")])

@@ -4,20 +4,19 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from lossrun.analysis.comparison.compare import ComparedRuns, compare
-from lossrun.analysis.sweeps.cells import failures, loaded, loaded_all
+from lossrun.analysis.sweeps.cells import failures, held_out, loaded, loaded_all
 from lossrun.analysis.sweeps.trials import shares
 from lossrun.analysis.sweeps.tuning import PairTuning, TuningResult, by_data, tuning_from
-from lossrun.analysis.sweeps.words import apart, data_words, word, words
+from lossrun.analysis.sweeps.words import apart, parts_words, word, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.groups import grouped
 from lossrun.analysis.values.readings import Spread
-from lossrun.analysis.values.splits import resampled_by, splits
+from lossrun.analysis.values.splits import resampled_by
 from lossrun.catalog.metric_names import Goal, sign
 from lossrun.records.recorded import RecordedRun
 from lossrun.records.sweep_directory import PlannedCell, SweepDirectory, divided, read_events, read_plan
@@ -39,6 +38,7 @@ class Board:
         comparison: None for a single run.
         scores: {primary metric: its values}, on test data if there are any; of the first run.
         about: Which data these are, where the sweep has several: `dataset=moons`.
+        tuning: How the pairs on these data were tuned; None for a plain grid.
         configs: {directory: config} of each run, as it was trained.
         tuned: {name of a compared run: the values that it was tuned to}.
         retuned: Whether each pair was tuned for each seed separately.
@@ -55,6 +55,7 @@ class Board:
     tuned: Mapping[str, str] = field(default_factory=dict)
     retuned: bool = False
     untuned: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    tuning: TuningResult | None = None
 
     def with_tuning(self, found: ComparedRuns) -> ComparedRuns:
         """Return a comparison of these runs that says what each was tuned to."""
@@ -93,9 +94,9 @@ class SweepResult:
         return tuple(label for board in self.boards for label in board.labels)
 
     @property
-    def tunings(self) -> dict[str, TuningResult]:
-        """How each pair was tuned, grouped by data: {which data: the tuning of its pairs}."""
-        return by_data(self.tuning) if self.tuning else {}
+    def tunings(self) -> tuple[TuningResult, ...]:
+        """How each pair was tuned: one part for each set of held-out data."""
+        return by_data(self.tuning) if self.tuning else ()
 
     @property
     def comparison(self) -> ComparedRuns | None:
@@ -131,27 +132,18 @@ def result_from(
             over.add(cell.directory)
             if cell.phase == "final":
                 ended.append((cell, run))
-    order = list(dict.fromkeys(_held_out(run) for _, run in ended))
-    by_data = groupby(sorted(ended, key=lambda pair: order.index(_held_out(pair[1]))), lambda pair: _held_out(pair[1]))
-    boards = tuple(_board(list(members), tuning, facts["seeds"]) for _, members in by_data)
+    order = list(dict.fromkeys(held_out(run) for _, run in ended))
+    groups = [[one for one in ended if held_out(one[1]) == data] for data in order]
+    named = parts_words([[cell.pair for cell, _ in members] for members in groups])
+    boards = tuple(
+        _board(members, tuning, facts["seeds"], about if len(groups) > 1 else "")
+        for members, about in zip(groups, named, strict=True)
+    )
     return SweepResult(name, tuning, boards, len(plan) - len(over), len(plan), failed, {})
 
 
-def _held_out(run: RecordedRun) -> str:
-    """Return what identifies the run's validation and test data.
-
-    The runs of a pair that was tuned on each of several splits have different splits; the dataset identifies their
-    data.
-    """
-    if (found := splits(run)).own:
-        dataset = {key: value for key, value in run.config["dataset"].items() if key != "corrupt"}
-        return str([dataset, found.total])
-    digests = run.environment.get("data") or {}
-    return str([digests.get(part) for part in ("validation", "test")])
-
-
 def _board(
-    members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningResult | None, seeds: Sequence[int]
+    members: Sequence[tuple[PlannedCell, RecordedRun]], tuning: TuningResult | None, seeds: Sequence[int], about: str
 ) -> Board:
     cells = {run.path: cell for cell, run in members}
     by_pair: dict[str, list[RecordedRun]] = {}
@@ -177,10 +169,14 @@ def _board(
     tuned = {name: _choices_words(of[words(cell.pair)]) if repeated else _tuned_words(cell) for name, cell in named}
     untuned = {name: _untuned(of[words(cell.pair)], seeds) for name, cell in named} if repeated else {}
     configs = {run.path: run.config for _, run in members}
-    about = data_words(members[0][0].pair)
-    primary = readings.primary_scores(groups[0].run)
     of_pairs = tuple(words(cell.pair) for cell in firsts)
-    board = Board(tuple(ordered), tuple(labels), of_pairs, None, primary, about, configs, tuned, repeated, untuned)
+    parts = by_data(tuning) if tuning else ()
+    part = next((one for one in parts if of_pairs[0] in {words(pair.pair) for pair in one.pairs}), None)
+    about = part.about if part and part.about else about
+    primary = readings.primary_scores(groups[0].run)
+    board = Board(
+        tuple(ordered), tuple(labels), of_pairs, None, primary, about, configs, tuned, repeated, untuned, part
+    )
     if len(groups) < 2:
         return board
     return replace(board, comparison=board.with_tuning(compare(ordered, label=labels, untuned=untuned)))

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lossrun.analysis.sweeps.cells import failures, loaded, loaded_all
+from lossrun.analysis.sweeps.cells import failures, held_out, loaded, loaded_all
 from lossrun.analysis.sweeps.trials import (
     Trial,
     best_trial,
@@ -18,7 +18,7 @@ from lossrun.analysis.sweeps.trials import (
     shares,
 )
 from lossrun.analysis.sweeps.tuned_range import is_on_edge, working_decades
-from lossrun.analysis.sweeps.words import apart, data_words, words
+from lossrun.analysis.sweeps.words import apart, data_words, parts_words, words
 from lossrun.analysis.values import readings
 from lossrun.analysis.values.readings import Spread, spread
 from lossrun.catalog.metric_names import Goal, goal
@@ -40,6 +40,7 @@ class PairTuning:
         tried: How many values each repetition of tuning has tried.
         decades: The width of the range of values around the best one that work (`tuned_range.py`); None if that has
             no meaning, as with more than one tuned key.
+        data: What identifies the data that its runs were scored on; "" if not known.
     """
 
     pair: Mapping[str, Any]
@@ -50,6 +51,7 @@ class PairTuning:
     choices: tuple[Trial | None, ...] = ()
     every: tuple[Trial, ...] = ()
     tried: tuple[int, ...] = ()
+    data: str = ""
 
     @property
     def score(self) -> Spread | None:
@@ -85,6 +87,7 @@ class TuningResult:
         adaptive: Whether values were drawn where earlier ones did well, so that the draws depend on each other.
         rounds: The epochs of each round of halving, the shortest first; () without halving.
         drawn: Whether values were drawn instead of given as a grid.
+        about: Which data these pairs have, if the sweep has several: `dataset=moons`.
     """
 
     metric: str
@@ -97,6 +100,7 @@ class TuningResult:
     rounds: tuple[int, ...] = ()
     drawn: bool = False
     grown: int = 0
+    about: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -136,9 +140,12 @@ def tuning_from(
             final.setdefault(key_of(cell.pair), []).append(cell)
     pairs: dict[str, list[Trial]] = {}
     samples = set[int]()
+    data: dict[str, str] = {}  # {a dataset in words: what identifies its held-out samples}
     for cell in cells:
         run = runs.get(cell.directory)
-        samples |= validation_samples(run) if run else set()
+        if run:
+            samples |= validation_samples(run)
+            data.setdefault(data_words(cell.pair), held_out(run))
         trial = _trial(cell, run, metric, failed=cell.directory in failed)
         pairs.setdefault(key_of(cell.pair), []).append(trial)
     scored = []
@@ -149,7 +156,8 @@ def tuning_from(
             choices = _recorded_choices(trials, final.get(key, []), shares(facts["seeds"], repeats))
         else:
             choices = choices_of(trials, direction, repetitions(every, repeats))
-        scored.append(_tuned(trials, direction, choices, every))
+        of = data.get(data_words(every[0].cell.pair), "")
+        scored.append(replace(_tuned(trials, direction, choices, every), data=of))
     return TuningResult(
         metric,
         direction,
@@ -278,12 +286,17 @@ def _on_edge(trials: Sequence[Trial], choice: Trial | None) -> list[str]:
     return [] if own is None else [key for key in own.values if is_on_edge(key, own, trials)]
 
 
-def by_data(tuning: TuningResult) -> dict[str, TuningResult]:
-    """Return the tuning of the pairs with the same dataset, by its words: scores on different data are never compared.
+def by_data(tuning: TuningResult) -> tuple[TuningResult, ...]:
+    """Return the tuning of the pairs that share their held-out data: scores on different data are never compared.
 
-    If the sweep has a single dataset, there is one part, with the key "".
+    Pairs of different datasets may share them, for example if only the training targets differ (`corrupt`).
     """
     parts: dict[str, list[PairTuning]] = {}
     for pair in tuning.pairs:
-        parts.setdefault(data_words(pair.pair), []).append(pair)
-    return {about: replace(tuning, pairs=tuple(pairs)) for about, pairs in parts.items()}
+        parts.setdefault(pair.data or data_words(pair.pair), []).append(pair)
+    if len(parts) == 1:
+        return (tuning,)
+    named = parts_words([[pair.pair for pair in pairs] for pairs in parts.values()])
+    return tuple(
+        replace(tuning, pairs=tuple(pairs), about=about) for pairs, about in zip(parts.values(), named, strict=True)
+    )

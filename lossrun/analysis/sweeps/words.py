@@ -40,4 +40,22 @@ def word(value: Any) -> str:
 
 def data_words(pair: Mapping[str, Any]) -> str:
     """Write which data a pair has: `dataset=moons`; "" if the sweep has a single dataset."""
-    return words({key: value for key, value in pair.items() if key.partition(".")[0] == "dataset"})
+    return words(_dataset([pair]))
+
+
+def parts_words(parts: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
+    """Write which data the pairs of each part have, and what tells the parts apart: `dataset=moons`.
+
+    A part may have several datasets that share their held-out samples: `dataset.validation=0.1 dataset.noise=0,0.5`.
+    """
+    return [words(one) or "other data" for one in apart([_dataset(pairs) for pairs in parts])]
+
+
+def _dataset(pairs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return {key of the dataset: its alternatives}."""
+    found: dict[str, dict[str, None]] = {}
+    for pair in pairs:
+        for key, value in pair.items():
+            if key.partition(".")[0] == "dataset":
+                found.setdefault(key, {})[word(value)] = None
+    return {key: ",".join(values) for key, values in found.items()}

@@ -1,7 +1,8 @@
 """Write a comparison for programs and documents: JSON and CSV in full precision, documents rounded."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from lossrun.analysis.comparison.compare import ComparedRuns
@@ -11,7 +12,7 @@ from lossrun.report.comparison.compare_tables import per_seed_rows, per_seed_tab
 from lossrun.report.comparison.latex import latex
 from lossrun.report.comparison.markdown import markdown
 from lossrun.report.layout.for_programs import csv_text, json_text
-from lossrun.report.layout.text_table import Blocks
+from lossrun.report.layout.text_table import Blocks, TextTable
 
 
 class DocumentFormat(NamedTuple):
@@ -54,33 +55,51 @@ def written(
         more: What documents have at their end: how the runs were tuned.
     """
     if document := DOCUMENTS.get(format_):
-        if per_seed:
-            return document.write([runs_table(comparison), per_seed_table(comparison)])
-        upright = document.is_narrow and len(comparison.runs) <= MOST_COLUMNS
-        found = blocks(comparison, curves=curves, upright=upright, only_table=only_table)
-        return document.write(found if only_table else [*found, *more])
+        return document.write(_blocks(comparison, document, more, curves, per_seed, only_table))
     if format_ == "csv":
         return csv_text(PER_SEED_HEADER, _per_seed_csv_rows(comparison)) if per_seed else to_csv(comparison)
     return json_text(_per_seed_records(comparison)) if per_seed else to_json(comparison)
 
 
-def written_by_dataset(comparisons: Mapping[str, ComparedRuns], format_: str, *, per_seed: bool) -> str:
-    """Write the comparisons on several datasets as one list, in which `dataset` says which one.
+def written_by_dataset(
+    comparisons: Mapping[str, ComparedRuns],
+    format_: str,
+    *,
+    curves: bool = True,
+    per_seed: bool = False,
+    only_table: bool = False,
+    more: Mapping[str, Blocks] = MappingProxyType({}),
+) -> str:
+    """Write the comparisons on several datasets: a document of parts, or one list in which `dataset` says which one.
 
     Args:
         comparisons: {dataset: the comparison of the runs on it}.
-        format_: `json` or `csv`.
-        per_seed: Whether to write only each seed's values, one in a row.
+        format_: As in `written`, and so are the others, but `more` is for each dataset.
     """
+    if document := DOCUMENTS.get(format_):
+        found: list[TextTable | Sequence[str]] = []
+        for name, one in comparisons.items():
+            found += [[f"On {name}"], *_blocks(one, document, more.get(name, ()), curves, per_seed, only_table)]
+        return document.write(found)
     if format_ == "csv":
         header = PER_SEED_HEADER if per_seed else CSV_HEADER
         rows = _per_seed_csv_rows if per_seed else _csv_rows
         return csv_text(("dataset", *header), ((name, *row) for name, one in comparisons.items() for row in rows(one)))
-    found: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     for name, one in comparisons.items():
         parts = _per_seed_records(one) if per_seed else [plain_data(one)]
-        found += [{"dataset": name, **part} for part in parts]
-    return json_text(found)
+        records += [{"dataset": name, **part} for part in parts]
+    return json_text(records)
+
+
+def _blocks(
+    comparison: ComparedRuns, document: DocumentFormat, more: Blocks, curves: bool, per_seed: bool, only_table: bool
+) -> Blocks:
+    if per_seed:
+        return [runs_table(comparison), per_seed_table(comparison)]
+    upright = document.is_narrow and len(comparison.runs) <= MOST_COLUMNS
+    found = blocks(comparison, curves=curves, upright=upright, only_table=only_table)
+    return found if only_table else [*found, *more]
 
 
 def to_json(comparison: ComparedRuns) -> str:

@@ -53,9 +53,9 @@ def to_html(*parts: ReportData) -> str:
             if (content := [part for part in build(data) if part])
         ]
         if len(parts) > 1:
-            heading = element("h1", f"On {data.about or 'other data'}", id=f"part{suffix}", class_="part")
+            heading = element("h1", f"On {data.about}", id=f"part{suffix}", class_="part")
             sections += [heading, element("p", _summary(data))]
-            links.append(element("a", data.about or "other data", href=f"#part{suffix}"))
+            links.append(element("a", data.about, href=f"#part{suffix}"))
         else:
             links += [element("a", title, href=f"#{identity}") for identity, title, _ in found]
         sections += [section for _, _, section in found]

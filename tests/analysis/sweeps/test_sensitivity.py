@@ -118,8 +118,8 @@ def test_the_map_of_one_dataset_has_the_keys_that_differ_there() -> None:
         for name in ("sgd", "adam")
     ]
     parts = by_data(tuning(pairs, {"learning_rate": [0.1, 0.2]}))
-    assert list(parts) == ["dataset=a", "dataset=b"]
-    found = heat_map(parts["dataset=b"])
+    assert [part.about for part in parts] == ["dataset=a", "dataset=b"]
+    found = heat_map(parts[1])
     assert found is not None
     assert found.keys == ("loss", "optimizer")
     # The score rises with the number of the pair, so the first of b is its best one and the last its worst.
