@@ -55,7 +55,7 @@ def apply(raw: Any, source: ConfigSource, overrides: Sequence[Override]) -> tupl
     its default. Values are YAML, except for keys that hold text, which take the text as it is (see `parse_text`).
 
     Raises:
-        ConfigError: For an option that is not `KEY=VALUE`.
+        ConfigError: For an option that is not `KEY=VALUE`, or has no value.
     """
     if not overrides or not isinstance(raw, Mapping):
         return raw, source
@@ -65,6 +65,9 @@ def apply(raw: Any, source: ConfigSource, overrides: Sequence[Override]) -> tupl
         path: Path = tuple(name.strip().split("."))
         if not all(path):
             raise ConfigError([f"{option}: not KEY=VALUE; expected, for example, --set learning_rate=0.01"])
+        if isinstance(override, str) and not override.partition("=")[2].strip():
+            # A variable of a shell script that is not set must not train with the default instead.
+            raise ConfigError([f"{option}: there is no value after =; write {name.strip()}=null for the key's default"])
         if isinstance(override, Change) and override.adds:
             there = changed.get(override.key)
             if not isinstance(there, list | None):

@@ -32,7 +32,6 @@ Problems = Callable[..., list[str]]
         ("early_stopping: 7\n", ["early_stopping.min_delta=0.1"], "early_stopping: {patience: 7, min_delta: 0.1}"),
         ("early_stopping: 7\n", ["early_stopping=null"], ""),
         ("epochs: 7\n", ["epochs=null"], ""),
-        ("epochs: 7\n", ["epochs="], ""),
         ("", ["epochs=null"], ""),
         ("", ["checkpoint=200 steps", "checkpoint.keep=5"], "checkpoint: {every: 200 steps, keep: 5}"),
         ("", ["dataset.corrupt.label_noise=0.2"], "dataset: {name: mnist, corrupt: {label_noise: 0.2}}"),
@@ -70,6 +69,9 @@ def test_the_mapping_given_is_left_alone() -> None:
     [
         ("epochs", "not KEY=VALUE; expected, for example, --set learning_rate=0.01"),
         ("=3", "not KEY=VALUE"),
+        ("epochs=", "there is no value after =; write epochs=null for the key's default"),
+        ("name=  ", "there is no value after ="),
+        ("dataset.path=", "there is no value after ="),
         ("a..b=3", "not KEY=VALUE"),
         (".=3", "not KEY=VALUE"),
         ("epochs=[1,", "not YAML: a value is missing here"),
