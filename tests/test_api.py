@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from html import unescape
+from inspect import isfunction, signature
 from pathlib import Path
 from typing import Any
 
@@ -280,12 +281,39 @@ def robust(outputs: Any, targets: Any) -> Any:
         (lambda: lossrun.train({"model": torch.nn.Sequential()}), "save my_model in a file"),
         (lambda: lossrun.train({"schedule": object()}), "schedule: name .* is not a string; expected a schedule"),
         (lambda: lossrun.train("quickstart", overrides={"loss": "__main__:gone"}), "gone was defined in a notebook"),
+        (lambda: lossrun.train("quick\0start"), "a path has no character with the code 0"),
+        (lambda: lossrun.train("quickstart", overrides=[3]), r"overrides=\[3\]: expected a text such as 'KEY=VALUE'"),  # type: ignore[list-item]
+        (lambda: lossrun.sweep("quickstart", over={"loss": [robust]}), r"over\['loss'\]: .*function"),
+        (lambda: lossrun.compare("a", "b", at="first"), "at='first': expected 'best' or 'last' or an integer$"),  # type: ignore[arg-type]
+        (lambda: lossrun.compare("a", "b", margin=True), "margin=True: expected a number or None$"),
+        (lambda: lossrun.find_lr(CONFIG, steps=0), "steps 0: expected a number of steps from 1 on"),
+        (lambda: lossrun.find_lr(CONFIG, jobs=False), "jobs=False: expected an integer or 'auto' or None$"),
     ],
 )
 def test_what_a_config_or_a_run_cannot_be_is_answered(call: Callable[[], object], expected: str) -> None:
     with pytest.raises(LossrunError) as problem:
         call()
     assert re.search(expected, str(problem.value))
+
+
+def test_every_argument_is_checked_before_anything_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever has an annotation; what may be anything, or has one in quotes, is checked by the function itself."""
+    monkeypatch.chdir(tmp_path)
+    for name in api.__all__:
+        function = getattr(api, name)
+        if not isfunction(function):
+            continue
+        parameters = signature(function).parameters.values()
+        needed = {one.name: "last" for one in parameters if one.default is one.empty and one.kind != one.VAR_POSITIONAL}
+        for one in parameters:
+            if isinstance(one.annotation, str) or one.annotation is Any:
+                continue
+            args, kwargs = ((object(),), {}) if one.kind == one.VAR_POSITIONAL else ((), {one.name: object()})
+            with pytest.raises(UsageError, match=f"^{one.name}=<object object at .*>: expected "):
+                function(*args, **{**needed, **kwargs})
+    with pytest.raises(TypeError, match=r"train\(\) takes no epochs; .* write overrides=\{'epochs': \.\.\.\}"):
+        lossrun.train("quickstart", epochs=3)  # type: ignore[call-arg]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_sweep_takes_alternatives_as_text_or_as_a_mapping() -> None:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from lossrun.api.results import Sweep
 from lossrun.config import Change, Draft, Override, SourcedConfig, draft_of_mapping, plain, read_draft
 from lossrun.data import default_data_dir
 from lossrun.errors import UsageError
@@ -16,6 +17,8 @@ from lossrun.records.recorded import RecordedRun
 
 ConfigLike: TypeAlias = str | PathLike[str] | Mapping[str, Any]
 RunLike: TypeAlias = RecordedRun | str | PathLike[str]
+SweepLike: TypeAlias = Sweep | str | PathLike[str]
+Jobs: TypeAlias = int | Literal["auto"] | None
 Overrides: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 Alternatives: TypeAlias = str | Sequence[str] | Mapping[str, Any]
 
@@ -29,8 +32,6 @@ def draft_of(config: ConfigLike, overrides: Overrides) -> Draft:
     changes = changes_of(overrides)
     if isinstance(config, Mapping):
         return draft_of_mapping(plain(config), _current_folder(), changes)
-    if not isinstance(config, str | PathLike):
-        raise UsageError(f"{config!r}: expected the path or the name of a config, or a mapping")
     return read_draft(expanded(config), changes)
 
 
@@ -52,8 +53,15 @@ def changes_of(overrides: Overrides) -> list[Override]:
 def options_of(over: Alternatives) -> list[str]:
     """Return the alternatives of a sweep as `--over` takes them."""
     if isinstance(over, Mapping):
-        return [f"{key}={json.dumps(plain(value))}" for key, value in over.items()]
+        return [f"{key}={_in_json(key, plain(value))}" for key, value in over.items()]
     return [over] if isinstance(over, str) else list(over)
+
+
+def _in_json(key: str, value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except TypeError as error:
+        raise UsageError(f"over[{key!r}]: {error}; write names, numbers and texts, as in a config") from None
 
 
 def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
@@ -68,10 +76,7 @@ def path_of(run: RunLike, runs_dir: str | PathLike[str]) -> Path:
 
 
 def words_of(run: str | PathLike[str]) -> str:
-    """Return the words that name a run or a sweep, with `~` as in a path. Raises UsageError for anything else."""
-    if not isinstance(run, str | PathLike):
-        several = "; pass several runs one by one, as in compare(*runs)" if isinstance(run, list | tuple) else ""
-        raise UsageError(f"{run!r}: expected a run, its path or its name{several}")
+    """Return the words that name a run or a sweep, with `~` as in a path."""
     text = str(run)
     return str(expanded(text)) if text.startswith("~/") else text
 
@@ -80,11 +85,11 @@ def data_folder(given: str | PathLike[str] | None) -> Path:
     return optional(given) or default_data_dir()
 
 
-def jobs_of(jobs: Any) -> int | None:
+def jobs_of(jobs: Jobs) -> int | None:
     """Return the number of worker processes; None for one per core. Raises UsageError."""
     if jobs is None or jobs == "auto":
         return None
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or jobs < 1:
+    if jobs < 1:
         raise UsageError(f"jobs={jobs!r}: expected an integer from 1 on, or None for one process per core")
     return jobs
 
@@ -97,6 +102,8 @@ def optional(given: str | PathLike[str] | None) -> Path | None:
 def expanded(given: str | PathLike[str]) -> Path:
     """Return the path; `~` at its beginning is the home directory."""
     path = named_path(given)
+    if "\0" in str(path):
+        raise UsageError(f"{str(given)!r}: a path has no character with the code 0")
     if path.parts[:1] == ("~",):
         raise UsageError(f"{given}: there is no home directory; write the whole path")
     return path

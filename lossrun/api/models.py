@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lossrun.api.checking import checked
 from lossrun.api.given import RunLike, expanded, optional, path_of
 from lossrun.api.results import Verified, with_methods
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from lossrun.inference.scoring import Scores, Split
 
 
+@checked
 def evaluate(
     run: RunLike,
     *,
@@ -45,6 +47,7 @@ def evaluate(
     return score(path, split=split, checkpoint=str(checkpoint), data_dir=optional(data_dir), per_sample=per_sample)
 
 
+@checked
 def predict(
     run: RunLike,
     inputs: Any,
@@ -77,10 +80,11 @@ def predict(
     return predicted(path, given, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir), header=header)
 
 
+@checked
 def export(
     run: RunLike,
     folder: str | PathLike[str],
-    formats: Sequence[str] = ("safetensors",),
+    formats: str | Sequence[str] = ("safetensors",),
     *,
     checkpoint: str | int = "best",
     seed: int | None = None,
@@ -92,7 +96,7 @@ def export(
     Notes of the command line become UserWarnings.
 
     Args:
-        formats: safetensors, torch, onnx, csv, or tensorboard.
+        formats: safetensors, torch, onnx, csv, or tensorboard; one or several.
 
     Raises:
         RunError: If a file already exists; nothing is overwritten.
@@ -100,14 +104,16 @@ def export(
     from lossrun.inference.exporting import export as exported
 
     path = path_of(run, runs_dir)
+    named = [formats] if isinstance(formats, str) else formats
     written = exported(
-        path, expanded(folder), formats, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir)
+        path, expanded(folder), named, checkpoint=str(checkpoint), seed=seed, data_dir=optional(data_dir)
     )
     for text in written.notes:
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(text, stacklevel=3)
     return list(written.files)
 
 
+@checked
 def verify(
     run: RunLike,
     *,

@@ -10,6 +10,7 @@ from lossrun.analysis.comparison import compare as comparing
 from lossrun.analysis.comparison.across_datasets import By, compare_across_datasets
 from lossrun.analysis.comparison.moments import Moment
 from lossrun.analysis.comparison.verdicts import Over
+from lossrun.api.checking import checked
 from lossrun.api.given import RunLike, expanded, path_of, words_of
 from lossrun.api.results import Comparison, DatasetComparison, Run, as_run, with_methods
 from lossrun.errors import RunError
@@ -18,6 +19,7 @@ from lossrun.records.finding.runs import find_all, is_pattern
 from lossrun.records.recorded import RecordedRun
 
 
+@checked
 def load(run: RunLike, *, runs_dir: str | PathLike[str] = "runs") -> Run:
     """Read a recorded run, without taking its lock and without writing.
 
@@ -57,6 +59,7 @@ def compare(
 ) -> DatasetComparison: ...
 
 
+@checked
 def compare(
     *runs: RunLike,
     metric: str | None = None,
@@ -92,7 +95,7 @@ def compare(
     if problems and len(loaded) < 2:
         raise problems[0]
     for problem in problems:
-        warnings.warn(f"left out: {problem}", stacklevel=2)
+        warnings.warn(f"left out: {problem}", stacklevel=3)
     if by is not None:
         across = compare_across_datasets(loaded, metric, at=at, label=labels)
         return with_methods(DatasetComparison, across)

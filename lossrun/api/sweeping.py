@@ -6,10 +6,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lossrun.api.checking import checked
 from lossrun.api.given import (
     Alternatives,
     ConfigLike,
+    Jobs,
     Overrides,
+    SweepLike,
     config_of,
     data_folder,
     draft_of,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from lossrun.sweeping.cluster.connection import Cluster
 
 
+@checked
 def sweep(
     config: ConfigLike,
     *,
@@ -33,7 +37,7 @@ def sweep(
     overrides: Overrides = (),
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     ray: str | None = None,
     cpus: float = 1,
     gpus: float = 0,
@@ -47,7 +51,7 @@ def sweep(
         overrides: Changes of the base config, as in `train`.
         runs_dir: The folder that the sweep's directory is made in.
         data_dir: The folder of the datasets.
-        jobs: Worker processes of one thread each; None for one per core.
+        jobs: Worker processes of one thread each; None or "auto" for one per core.
         ray: The address of a Ray cluster to train on, or `"auto"`; `runs_dir` is best a folder that all nodes share.
         cpus: CPUs, and so threads, for each task of Ray.
         gpus: GPUs for each task of Ray.
@@ -80,12 +84,13 @@ def sweep(
     return load_sweep(made.path)
 
 
+@checked
 def resume_sweep(
-    sweep: Sweep | str | PathLike[str],
+    sweep: SweepLike,
     *,
     runs_dir: str | PathLike[str] = "runs",
     data_dir: str | PathLike[str] | None = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     ray: str | None = None,
     cpus: float = 1,
     gpus: float = 0,
@@ -127,19 +132,20 @@ def _workers(ray: str | None, cpus: float, gpus: float) -> "Iterator[Cluster | N
         cluster.leave()
 
 
-def _path_of(sweep: Sweep | str | PathLike[str], runs_dir: str | PathLike[str]) -> Path:
+def _path_of(sweep: SweepLike, runs_dir: str | PathLike[str]) -> Path:
     from lossrun.records.finding.sweeps import find_sweep
 
     return sweep.path if isinstance(sweep, Sweep) else find_sweep(words_of(sweep), expanded(runs_dir))
 
 
+@checked
 def find_lr(
     config: ConfigLike,
     *,
     overrides: Overrides = (),
     steps: int | None = None,
     data_dir: str | PathLike[str] | None = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
 ) -> FoundRate:
     """Suggest a learning rate, from short trainings at many rates. Nothing is written.
 
@@ -148,7 +154,7 @@ def find_lr(
         overrides: Changes of the config, as in `train`.
         steps: How long the longest trainings are; None for the whole run, at most 2000 steps.
         data_dir: The folder of the datasets.
-        jobs: Worker processes of one thread each; None for one per core.
+        jobs: Worker processes of one thread each; None or "auto" for one per core.
 
     Returns:
         What was found: `suggestion`, the range of rates that are `working`, and every score in `rounds`.
@@ -164,7 +170,8 @@ def find_lr(
     )
 
 
-def load_sweep(path: Sweep | str | PathLike[str], *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
+@checked
+def load_sweep(path: SweepLike, *, runs_dir: str | PathLike[str] = "runs") -> Sweep:
     """Return what a sweep has found so far.
 
     Args:

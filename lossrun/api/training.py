@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lossrun.api.checking import checked
 from lossrun.api.given import (
     ConfigLike,
     Overrides,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lossrun.training.session import Session
 
 
+@checked
 def train(
     config: ConfigLike,
     *,
@@ -66,12 +68,13 @@ def train(
 
     prepared = prepare(experiment)
     for text in _told(experiment):
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(text, stacklevel=3)
     with begin(prepared, expanded(runs_dir)) as session:
         _run(session)
     return load(session.run.path)
 
 
+@checked
 def resume(
     run: RunLike,
     *,
@@ -100,10 +103,10 @@ def resume(
     from lossrun.training.starting.resume import resume_at
 
     def skipped(_path: Path, reason: str) -> None:
-        warnings.warn(f"checkpoint skipped: {reason}", stacklevel=2)
+        warnings.warn(f"checkpoint skipped: {reason}", stacklevel=3)
 
     def note(text: str) -> None:
-        warnings.warn(text, stacklevel=2)
+        warnings.warn(text, stacklevel=3)
 
     where = optional(data_dir)
     with resuming(path_of(run, runs_dir), changes_of(overrides), where) as resumable:
@@ -113,7 +116,7 @@ def resume(
                 experiment = load_experiment(resumable.reading, where or default)
             prepared = prepare(experiment, resumable)
             for text in (*resumable.notes, *_told(experiment)):
-                warnings.warn(text, stacklevel=2)
+                warnings.warn(text, stacklevel=3)
             with resume_at(prepared, resumable, skipped, note) as session:
                 _run(session)
     return load(resumable.run.path)
@@ -127,7 +130,7 @@ def _run(session: "Session") -> None:
     for event in run_loop(session, lambda: None):
         if isinstance(event, EpochRecord):
             for text in (*event.sentences(len(session.config.seeds)), *event.notes):
-                warnings.warn(text, stacklevel=3)
+                warnings.warn(text, stacklevel=4)
 
 
 def _told(experiment: Experiment) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def find_rate(
 
     Raises:
         ConfigError: If the config has a mistake.
-        UsageError: If `steps` is more than the run takes.
+        UsageError: If `steps` is not from 1 to what the run takes.
         DivergedError: If every rate diverged.
         StoppedError: After a signal.
     """
@@ -66,6 +66,8 @@ def find_rate(
         experiment = _with_seeds(reading, count, data_dir, experiment)
     config = experiment.config
     whole = config.epochs * config.steps_per_epoch(experiment.facts.train)
+    if steps is not None and steps < 1:
+        raise UsageError(f"--steps {steps}: expected a number of steps from 1 on")
     if steps is not None and steps > whole:
         raise UsageError(f"--steps {steps}: the whole run takes {whole} steps; give at most that many")
     longest = min(whole, steps or MOST_STEPS)

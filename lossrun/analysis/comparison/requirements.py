@@ -1,6 +1,6 @@
 """Answer a yes-or-no question about two runs, for a script: is the second one better, or at least not worse?"""
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from lossrun.analysis.comparison.compare import ComparedRuns
 from lossrun.analysis.comparison.verdicts import Verdict
@@ -13,7 +13,9 @@ Answer: TypeAlias = Literal["yes", "the other", "cannot tell"]
 
 
 def check_requirement(comparison: ComparedRuns, requirement: Requirement) -> None:
-    """Raise UsageError for a requirement that this comparison cannot answer."""
+    """Raise UsageError for a requirement that is unknown, or that this comparison cannot answer."""
+    if requirement not in get_args(Requirement):
+        raise UsageError(f"--require {requirement}: expected {' or '.join(get_args(Requirement))}")
     if len(comparison.runs) != 2:
         raise UsageError(
             f"--require {requirement} compares 2 runs, the baseline first, and {len(comparison.runs)} were given"

@@ -15,6 +15,7 @@ from lossrun.catalog.losses import LOSSES
 from lossrun.catalog.parameter import Parameter
 from lossrun.components.lookup import loss_function
 from lossrun.config import leaves
+from lossrun.config.python_calls import as_an_object
 from lossrun.errors import UsageError
 from lossrun.nearby import nearest
 
@@ -38,6 +39,8 @@ def loss(name: str, **parameters: Any) -> Callable[[Tensor, Tensor], Tensor]:
         UsageError: For an unknown name or parameter, a value that the config would refuse, a reduction, or weights that
             depend on data.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"{name!r}: {as_an_object('loss', name) or 'expected the name of a loss'}")
     found = find("loss", name)
     if found is None:
         raise _unknown(name)

@@ -86,6 +86,8 @@ def test_it_is_called_as_outputs_then_targets():
         ("mse", {"from_logits": True}, "mse has no parameter 'from_logits'"),
         ("mse", {"reduction": "sum"}, "one value per sample"),
         ("cross_entropy", {"class_weights": "balanced"}, "give the weights as a list"),
+        (None, {}, "None: expected the name of a loss"),
+        (torch.nn.MSELoss, {}, "write 'mse'"),
         ("cross_entropy", {"class_weights": {"cat": 2.0}}, "give the weights as a list"),
         ("huber", {"delta": 0}, "huber: delta: 0 is not allowed; expected a number above 0"),
         ("huber", {"delta": "wide"}, "delta: 'wide' is a string; expected a number"),
