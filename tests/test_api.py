@@ -281,6 +281,8 @@ def robust(outputs: Any, targets: Any) -> Any:
         (lambda: lossrun.train({"model": torch.nn.Sequential()}), "save my_model in a file"),
         (lambda: lossrun.train({"schedule": object()}), "schedule: name .* is not a string; expected a schedule"),
         (lambda: lossrun.train("quickstart", overrides={"loss": "__main__:gone"}), "gone was defined in a notebook"),
+        (lambda: lossrun.train(""), "'': the name is empty"),
+        (lambda: lossrun.train("quickstart", runs_dir=""), "'': the name is empty"),
         (lambda: lossrun.train("quick\0start"), "a path has no character with the code 0"),
         (lambda: lossrun.train("quickstart", overrides=[3]), r"overrides=\[3\]: expected a text such as 'KEY=VALUE'"),  # type: ignore[list-item]
         (lambda: lossrun.sweep("quickstart", over={"loss": [robust]}), r"over\['loss'\]: .*function"),

@@ -100,7 +100,9 @@ def optional(given: str | PathLike[str] | None) -> Path | None:
 
 
 def expanded(given: str | PathLike[str]) -> Path:
-    """Return the path; `~` at its beginning is the home directory."""
+    """Return the path; `~` at its beginning is the home directory. Raises UsageError for an empty one."""
+    if not str(given):
+        raise UsageError("'': the name is empty; expected a path")
     path = named_path(given)
     if "\0" in str(path):
         raise UsageError(f"{str(given)!r}: a path has no character with the code 0")

@@ -82,13 +82,33 @@ def _takes(parameter: Parameter, value: Any) -> bool:
 
 
 def _in_a_list(parameter: Parameter, value: Any) -> str:
-    """Say how to write a value that would be right as the only item of a list.
+    """Say how to write a list without brackets, such as 64,64 or (64, 64), or what would be right as the only item.
 
-    Only text and integers are tried, because lists of other values may need a certain length.
+    Only text and integers are tried as the only item, because lists of other values may need a certain length.
     """
     if not parameter.takes_lists or not isinstance(value, str | int):
         return ""
+    items = _unbracketed(str(value))
+    if any(read and _takes(parameter, read) for read in (items, _numbers(items))):
+        return f"; write it as [{', '.join(items)}]"
     return f"; write it as [{shown(value)}]" if _takes(parameter, [value]) else ""
+
+
+def _unbracketed(text: str) -> list[str]:
+    """Return the items of a list that is written without brackets, or in round ones; blanks only part numbers."""
+    inner = text.strip().removeprefix("(").removesuffix(")")
+    items = [item for part in re.split("[,;]", inner) if (item := part.strip())]
+    if len(items) == 1 and _numbers(words := items[0].split()):
+        items = words
+    return items if len(items) > 1 or inner != text.strip() else []
+
+
+def _numbers(items: list[str]) -> list[int | float]:
+    """Return the items as numbers; an empty list if one is none."""
+    try:
+        return [float(item) if re.search("[.e]", item) else int(item) for item in items]
+    except ValueError:
+        return []
 
 
 def _as_an_integer(parameter: Parameter, value: Any) -> str:

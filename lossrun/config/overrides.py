@@ -65,9 +65,6 @@ def apply(raw: Any, source: ConfigSource, overrides: Sequence[Override]) -> tupl
         path: Path = tuple(name.strip().split("."))
         if not all(path):
             raise ConfigError([f"{option}: not KEY=VALUE; expected, for example, --set learning_rate=0.01"])
-        if isinstance(override, str) and not override.partition("=")[2].strip():
-            # A variable of a shell script that is not set must not train with the default instead.
-            raise ConfigError([f"{option}: there is no value after =; write {name.strip()}=null for the key's default"])
         if isinstance(override, Change) and override.adds:
             there = changed.get(override.key)
             if not isinstance(there, list | None):
@@ -96,10 +93,19 @@ def _read_of(override: Override) -> tuple[str, _Read, str]:
             # With blanks on both sides of the sign, the one after it is not part of the value.
             written = text.lstrip(" ") if name.endswith(" ") else text
             plain = _PLAIN[declared.numbers]
-            return parse_text(written, option, lists=declared.takes_lists, plain=plain)
-        if isinstance(declared, Parameter) and text.strip() in leaves.words(declared.type):
-            return text.strip()  # a word as the help lists it, even one such as `,` that YAML reads differently
-        return parse_value(text, option)
+            return valued(parse_text(written, option, lists=declared.takes_lists, plain=plain))
+        if isinstance(declared, Parameter):
+            # A word as the help lists it, even a blank, or one such as `,` that YAML reads differently.
+            known = leaves.words(declared.type)
+            if word := next((one for one in (text, text.strip()) if one in known), ""):
+                return word
+        return valued(parse_value(text, option))
+
+    def valued(value: Any) -> Any:
+        # A variable of a shell script that is not set must not train with the default instead.
+        if value is None and text.strip().lower() not in ("null", "~"):
+            raise ConfigError([f"{option}: there is no value after =; write {name.strip()}=null for the key's default"])
+        return value
 
     return name if equals else "", read, option
 

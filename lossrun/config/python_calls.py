@@ -60,7 +60,9 @@ def as_an_object(kind: str, value: Any) -> str:
 
 
 def alternatives(kind: str, value: Any, key: str) -> str:
-    """Say how to try each component of a list; "" for anything but a list of names."""
+    """Say how to try each component of a list, with or without brackets; "" for anything but several names."""
+    if isinstance(value, str):
+        value = [name.strip() for name in value.split(",")]
     if not isinstance(value, list) or len(value) < 2:
         return ""
     if not all(isinstance(one, str) and (find(kind, one) or ":" in one) for one in value):

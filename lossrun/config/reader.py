@@ -92,8 +92,8 @@ def parse_value(text: str, name: str, *, plain: Callable[[str], Any] | None = No
 def parse_text(text: str, name: str, *, lists: bool, plain: Callable[[str], Any]) -> Any:
     """Read the value of a key that holds text from the command line: the text exactly as written.
 
-    A text in quotes is read as YAML; so is a list if `lists` are allowed, with its items as written. `null` and `~`
-    are None, which restores the default.
+    A text in quotes is read as YAML; so is a list if `lists` are allowed, with its items as written. `null`, `~`, and
+    an empty text are None.
 
     Args:
         plain: Reads what is not in quotes: `str`, or `place_or_text` or `number_or_text` if numbers are allowed.
@@ -101,7 +101,7 @@ def parse_text(text: str, name: str, *, lists: bool, plain: Callable[[str], Any]
     Raises:
         ConfigError: For a text that a config cannot hold.
     """
-    if text in ("null", "~"):
+    if text in ("", "null", "~"):
         return None
     if lists and text.startswith("["):
         try:

@@ -161,7 +161,8 @@ class _Checker:
             own = f"; or write {with_article(kind)} of your own, `module:attribute`" if kind in PLUGIN_KINDS else ""
             every = f"expected one of {', '.join(c.name for c in COMPONENTS[kind])}{own}"
             hint = f"did you mean {near}?" if near else every
-            hint = as_a_mapping(kind, name) or as_a_file(kind, name) or why_not(kind, name) or hint
+            several = alternatives(kind, name, dotted(path))
+            hint = several or as_a_mapping(kind, name) or as_a_file(kind, name) or why_not(kind, name) or hint
             written = at in self.source.values or at in self.source.options
             self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
             return None

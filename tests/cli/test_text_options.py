@@ -181,7 +181,6 @@ CSV = {"dataset": {"name": "csv", "path": "x.csv", "target": "y"}, "model": "mlp
         ('name="a\\tb"', "name", "a\tb"),
         ("name='a' or 'b'", "name", "'a' or 'b'"),
         ("name=null", "name", None),  # restores the default, as for every key
-        ("name=", "name", None),
         ("name='null'", "name", "null"),
         ("name=on ", "name", "on "),
         ("name = a", "name", "a"),

@@ -167,6 +167,7 @@ def test_an_answer_is_given_wherever_the_key_is_written(problem: OneProblem, lin
         ("optimizer: {name: sgd, momentum: [0, 0.9]}", "; to try each, write sweep: {optimizer.momentum: [0, 0.9]}"),
         ("learning_rate: [0.1, -1]", "expected a number above 0"),
         ("loss: [mse, Huber]", "a run has one loss; to try each, write sweep: {loss: [mse, Huber]}"),
+        ("loss: mse, Huber", "a run has one loss; to try each, write sweep: {loss: [mse, Huber]}"),
         ("loss: [mse, nothing]", "expected a loss: its name, or a mapping with it"),
         ("learning_rate: {name: ExponentialDecay, decay_rate: 0.9}", "schedule: {name: cosine}"),
         ("dataset: houses.csv", "write a file as {name: csv, path: houses.csv, target: COLUMN}"),

@@ -70,7 +70,7 @@ def test_the_mapping_given_is_left_alone() -> None:
         ("epochs", "not KEY=VALUE; expected, for example, --set learning_rate=0.01"),
         ("=3", "not KEY=VALUE"),
         ("epochs=", "there is no value after =; write epochs=null for the key's default"),
-        ("name=  ", "there is no value after ="),
+        ("epochs= # 5", "there is no value after ="),
         ("dataset.path=", "there is no value after ="),
         ("a..b=3", "not KEY=VALUE"),
         (".=3", "not KEY=VALUE"),

@@ -192,6 +192,13 @@ def test_a_required_key_must_be_there_and_not_empty(problem: OneProblem, key: st
         ("optimizer: {momentum: 0.9}", "optimizer: no name; expected an optimizer such as sgd"),
         ("optimizer: 3", "optimizer: name 3 is not a string"),
         ("optimizer: [adam]", "optimizer: ['adam']; expected an optimizer: its name"),
+        (
+            "model:\n  name: mlp\n  hidden: (64, 32)",
+            "expected a list, each an integer of at least 1; write it as [64, 32]",
+        ),
+        ("model:\n  name: mlp\n  hidden: 64 32", "write it as [64, 32]"),
+        ("seeds: 1, 2", "write it as [1, 2]"),
+        ("tags: a, b c", "write it as [a, b c]"),
         ("model: {name: mlp, hidden: 100}", "expected a list, each an integer of at least 1; write it as [100]"),
         ("model: {name: mlp, init: normall}", "model.init: there is no initializer 'normall'; did you mean normal?"),
         ("model: {name: cnn, layers: lenet}", "model.layers: 'lenet'; expected a list of layers, or one of lenet5"),

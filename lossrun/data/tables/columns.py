@@ -29,7 +29,11 @@ def check_names(names: Sequence[str], known: Sequence[str], key: str, where: str
     """Raise DataError for a name that `where` does not have, with the nearest known one, or that is given twice."""
     for name in names:
         if name not in known:
-            near = nearest(name, list(known))
+            near, parts = nearest(name, list(known)), [part.strip() for part in name.split(",")]
+            if set(parts) <= set(known):
+                raise DataError(
+                    f"dataset.{key}: {where} has no {name!r}; write several as a list: [{', '.join(parts)}]"
+                )
             hint = f"did you mean {_told(near)}?" if near else f"there are: {', '.join(map(_told, known))}"
             if not near and any(PLAIN.number(column) is not None for column in known):
                 hint += "; if the first line is a row of data, say so: header: false"

@@ -218,6 +218,11 @@ def test_a_name_that_looks_like_another_is_shown_as_it_is(known: str, told: str)
         check_names(["a b"], [known], "target", "the table")
 
 
+def test_names_with_commas_that_are_columns_are_told_as_a_list() -> None:
+    with pytest.raises(DataError, match=r"has no 'a, b'; write several as a list: \[a, b\]"):
+        check_names(["a, b"], ["a", "b", "c"], "target", "the table")
+
+
 def test_a_file_without_line_breaks_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     with path.open("wb") as file:
