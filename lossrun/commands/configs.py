@@ -23,6 +23,8 @@ from lossrun.shell import DEFAULT_RUNS, STDIN, command, join
 
 if TYPE_CHECKING:
     from lossrun.catalog.declaration import Layer
+    from lossrun.config import SourcedConfig
+    from lossrun.experiment import Experiment
     from lossrun.sweeping.reading import ReadSweep
 
 
@@ -42,30 +44,17 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
         swept = read_sweep(draft)
         reading = swept.base
     # Data need numpy, so it is imported only if the file has no mistakes.
-    from lossrun.errors import AbsentDataError
-    from lossrun.experiment import experiment_without_data, load_experiment
     from lossrun.lint.size import size_of
     from lossrun.lint.untold import parts_to_try
-    from lossrun.plugins.loading import own_component
     from lossrun.records.files import config_file
     from lossrun.report.facts import facts, layers
     from lossrun.report.layout.console import note, stderr, warning
     from lossrun.report.reference.names_in_brackets import where_to_read
     from lossrun.report.training import banner
 
-    absent = ""
     tried: list[str] = []
     own_layers: Sequence[Layer] = ()
-    try:
-        experiment = load_experiment(reading, chosen_data_dir(data_dir))
-    except AbsentDataError as problem:
-        without = experiment_without_data(reading, chosen_data_dir(data_dir))
-        if without is None:
-            raise
-        experiment, absent = without, str(problem).splitlines()[0].rstrip(":")
-        for kind in ("model", "loss", "optimizer"):
-            if (choice := getattr(reading.config, kind)).is_plugin:
-                own_component(kind, choice, reading.directory)
+    experiment, absent = _experiment(reading, chosen_data_dir(data_dir))
     if not absent and (tried := parts_to_try(experiment.config, experiment.facts, experiment.data.values())):
         with torch_is_imported():
             from lossrun.training.starting.prepare import prepare
@@ -93,6 +82,24 @@ def check(config: ConfigFile, set_: Overrides = None, data_dir: DataDir = None) 
         word = "train" if reading.sweep is None else "sweep"
         next_ = command(word, config, set_=set_ or (), data_dir=data_dir)
         note(console, "no problems found" + ("" if config == STDIN else f". Next:\n  {next_}"))
+
+
+def _experiment(reading: "SourcedConfig", data_dir: Path) -> "tuple[Experiment, str]":
+    """Return the experiment of a config, and why its data are absent, if it can be checked without them; else ""."""
+    from lossrun.errors import AbsentDataError
+    from lossrun.experiment import experiment_without_data, load_experiment
+    from lossrun.plugins.loading import own_component
+
+    try:
+        return load_experiment(reading, data_dir), ""
+    except AbsentDataError as problem:
+        experiment = experiment_without_data(reading, data_dir)
+        if experiment is None:
+            raise
+        for kind in ("model", "loss", "optimizer"):
+            if (choice := getattr(reading.config, kind)).is_plugin:
+                own_component(kind, choice, reading.directory)
+        return experiment, str(problem).splitlines()[0].rstrip(":")
 
 
 def _checked_sweep(swept: "ReadSweep", data_dir: Path, *, without_data: bool) -> list[str]:

@@ -19,7 +19,12 @@ from lossrun.sweeping.search_space.space import Space
 def check_cells(
     reading: SourcedConfig, space: Space, cells: Sequence[Cell], data_dir: Path, *, elsewhere: bool
 ) -> str | None:
-    """Check the first cell of each pair against its data; the metric that tunes, None for a plain grid."""
+    """Check the first cell of each pair against its data, and return the metric that tunes; None for a plain grid.
+
+    `elsewhere`: whether the cells are trained on other machines, so that nothing is tried on this one.
+
+    Raises UsageError and DataError.
+    """
     problems: dict[Problem, None] = {}
     metrics: dict[str, None] = {}
     repeats, seeds = space.tuning.repeats if space.tuning else 1, len(reading.config.seeds)
@@ -48,18 +53,10 @@ def check_cells(
         if why_not:
             problems[reading.source.problem(("sweep", "tune", "metric"), why_not)] = None
     for problem, failing in of_pairs.items():
-        # One of all pairs is not about an alternative.
-        named = names_its_value(problem, failing[0]) or len(failing) == len(pairs)
-        shared = {key: value for key, value in failing[0].items() if all(one[key] == value for one in failing)}
-        text = problem.text if named else f"{words(shared or failing[0])}: {problem.text}"
-        problems[replace(problem, text=text)] = None
+        problems[_naming_alternatives(problem, failing, len(pairs))] = None
     if problems:
         raise reading.source.error(list(problems))
-    read_as = {one.facts.task: one.config.loss.name for one in reversed(experiments) if one.facts.task_decided}
-    if len(read_as) > 1:
-        told = ", ".join(f"{task} for {loss}" for task, loss in reversed(read_as.items()))
-        text = f"the losses read these targets differently, so no score compares them: {told}; set dataset.task"
-        raise ConfigError([reading.source.problem(("dataset",), text)])
+    _refuse_different_tasks(reading, experiments)
     if len(metrics) > 1:
         text = (
             f"the alternatives are tuned by different metrics, {' and '.join(metrics)}; choose one, or sweep each alone"
@@ -68,6 +65,23 @@ def check_cells(
     if not elsewhere:
         _refuse_if_all_fail(experiments)
     return next(iter(metrics), None)
+
+
+def _naming_alternatives(problem: Problem, failing: Sequence[Mapping[str, Any]], pairs: int) -> Problem:
+    """Return a problem of some pairs with the alternatives that these share, unless it is a problem of all pairs."""
+    if names_its_value(problem, failing[0]) or len(failing) == pairs:
+        return problem
+    shared = {key: value for key, value in failing[0].items() if all(one[key] == value for one in failing)}
+    return replace(problem, text=f"{words(shared or failing[0])}: {problem.text}")
+
+
+def _refuse_different_tasks(reading: SourcedConfig, experiments: Sequence[Experiment]) -> None:
+    """Raise ConfigError if the losses decide what the targets are, and decide differently."""
+    read_as = {one.facts.task: one.config.loss.name for one in reversed(experiments) if one.facts.task_decided}
+    if len(read_as) > 1:
+        told = ", ".join(f"{task} for {loss}" for task, loss in reversed(read_as.items()))
+        text = f"the losses read these targets differently, so no score compares them: {told}; set dataset.task"
+        raise ConfigError([reading.source.problem(("dataset",), text)])
 
 
 def _checked(cell: Cell, reading: SourcedConfig, data_dir: Path, loaded: Experiment | None = None) -> Experiment:

@@ -111,26 +111,28 @@ class Cells:
                 if asked.stopping or (self.is_over and workers.queues):
                     workers.stop()
                 for future in done:
-                    stack = running.pop(future)
-                    try:
-                        endings = future.result()
-                    except BrokenProcessPool:
-                        if not asked.stopping:
-                            waiting.extend(self._after_a_kill(stack))
-                        continue
-                    for cell in stack:
-                        ended = endings[cell.directory]
-                        if ended.ending not in ("stopped", "apart") and cell.directory not in self.endings:
-                            self._end(cell, ended)
-                    how = {ended.ending for ended in endings.values()}
-                    if "stopped" in how and not (asked.stopping or self.is_over):
-                        waiting.extend(self._after_a_kill(stack))  # somebody has terminated the worker alone
-                    elif whys := [ended.problem for ended in endings.values() if ended.ending == "apart"]:
-                        waiting.extend(self._divided(stack, last_line(whys[0])))
+                    waiting.extend(self._to_train_again(running.pop(future), future, asked))
                 if done:
                     self.trains(self._left_of(running.values()))
         if asked.stopping:
             raise self._stopped(asked())
+
+    def _to_train_again(
+        self, stack: Sequence[PlannedCell], future: Future[dict[str, Ended]], asked: Requests
+    ) -> list[list[PlannedCell]]:
+        """Record how the cells of a stack have ended, and return what is left of them, as a list of stacks."""
+        try:
+            endings = future.result()
+        except BrokenProcessPool:
+            return [] if asked.stopping else self._after_a_kill(stack)
+        for cell in stack:
+            ended = endings[cell.directory]
+            if ended.ending not in ("stopped", "apart") and cell.directory not in self.endings:
+                self._end(cell, ended)
+        if any(ended.ending == "stopped" for ended in endings.values()) and not (asked.stopping or self.is_over):
+            return self._after_a_kill(stack)  # another program has terminated the worker alone
+        whys = [ended.problem for ended in endings.values() if ended.ending == "apart"]
+        return self._divided(stack, last_line(whys[0])) if whys else []
 
     def _left_of(self, stacks: Iterable[Sequence[PlannedCell]]) -> list[PlannedCell]:
         return [cell for stack in stacks for cell in stack if cell.directory not in self.endings]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import ceil, floor, isfinite, log10
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -15,6 +15,7 @@ Series: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
 Band: TypeAlias = tuple[Sequence[float], Sequence[float]]
 
 _Limits: TypeAlias = tuple[float, float]
+_Point: TypeAlias = tuple[float, float]
 _Cell: TypeAlias = tuple[int, int]  # column, row from the top
 
 # The bit of each dot of a braille character (2 x 4 dots, from U+2800), by column and row from the top.
@@ -29,6 +30,20 @@ _COLOURS: Final = ("cyan", "yellow", "magenta", "green", "red", "blue")
 _MARK_EVERY: Final = 12  # columns between the marks of a curve
 _NARROWEST: Final = 1e-300  # span of an axis; parts of a smaller one are rounded to 0
 _LABEL_ROOM: Final = 9  # columns that a label of the x axis takes, blanks included
+
+
+class _Frame(NamedTuple):
+    """The range of x and y that is drawn, and the columns and rows of cells that it fills."""
+
+    x_span: _Limits
+    y_span: _Limits
+    columns: int
+    rows: int
+
+    def place(self, point: _Point, across: int = 1, down: int = 1) -> tuple[float, float]:
+        """Return the column and the row, from the top, of a point; in dots, if a cell has `across` times `down`."""
+        column = _share(point[0], self.x_span) * (self.columns * across - 1)
+        return column, (1 - _share(point[1], self.y_span)) * (self.rows * down - 1)
 
 
 def line_plot(
@@ -80,12 +95,11 @@ def line_plot(
     margin = max((cell_len(text) for text in labels.values()), default=0) + 2
     columns = max(width - margin, 10)
     used = marks or (_MARKS if unicode else _ASCII_MARKS)
-    canvas = _draw(
-        shown, x_span, y_span, columns, height, used, unicode=unicode, per_colour=per_colour, at_points=marks_at_points
-    )
+    frame = _Frame(x_span, y_span, columns, height)
+    canvas = _draw(shown, frame, used, unicode=unicode, per_colour=per_colour, at_points=marks_at_points)
     for number, (lows, highs) in shaded.items():
         shade = Text(chr(_BLANK + _BAND_DOTS) if unicode else _BAND_ASCII, style=f"dim {_colour(number // per_colour)}")
-        for cell in _between(lows, highs, x_span, y_span, columns, height):
+        for cell in _between(lows, highs, frame):
             canvas.setdefault(cell, shade)
 
     edge, tick_edge, corner = ("│", "┤", "└") if unicode else ("|", "+", "+")
@@ -105,7 +119,7 @@ def line_plot(
     return lines + _legend([name for name, _ in shown], margin, width, unicode=unicode, per_colour=per_colour)
 
 
-def _points(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[tuple[float, float] | None]:
+def _points(xs: Sequence[float], ys: Sequence[float], log_y: bool) -> list[_Point | None]:
     """Return the points of a curve; None for a gap."""
 
     def shown(y: float) -> float | None:
@@ -129,11 +143,8 @@ def _share(value: float, span: _Limits) -> float:
 
 
 def _draw(
-    curves: Sequence[tuple[str, Sequence[tuple[float, float] | None]]],
-    x_span: _Limits,
-    y_span: _Limits,
-    columns: int,
-    rows: int,
+    curves: Sequence[tuple[str, Sequence[_Point | None]]],
+    frame: _Frame,
     marks: str,
     *,
     unicode: bool,
@@ -148,13 +159,8 @@ def _draw(
     points: list[list[_Cell]] = []
     for number, (_, curve) in enumerate(curves):
         path: dict[_Cell, None] = {}
-        scaled = [
-            None
-            if point is None
-            else (_share(point[0], x_span) * (columns * across - 1), (1 - _share(point[1], y_span)) * (rows * down - 1))
-            for point in curve
-        ]
-        for u, v in _dots(scaled, rows * down - 1):
+        scaled = [None if point is None else frame.place(point, across, down) for point in curve]
+        for u, v in _dots(scaled, frame.rows * down - 1):
             cell = (u // across, v // down)
             path[cell] = None
             owner.setdefault(cell, number)
@@ -173,32 +179,25 @@ def _draw(
     return cells
 
 
-def _between(
-    lows: Sequence[tuple[float, float] | None],
-    highs: Sequence[tuple[float, float] | None],
-    x_span: _Limits,
-    y_span: _Limits,
-    columns: int,
-    rows: int,
-) -> Iterator[_Cell]:
+def _between(lows: Sequence[_Point | None], highs: Sequence[_Point | None], frame: _Frame) -> Iterator[_Cell]:
     """Yield the cells whose centres are between two curves with the same xs."""
     ends = [(low, high) if low and high else None for low, high in zip(lows, highs, strict=True)]
     for start, stop in pairwise(ends):
         if start is None or stop is None:
             continue
         (low, high), (next_low, next_high) = start, stop
-        u0, u1 = (_share(x, x_span) * (columns - 1) for x in (low[0], next_low[0]))
-        for column in range(max(ceil(u0), 0), min(floor(u1), columns - 1) + 1):
+        (u0, _), (u1, _) = frame.place(low), frame.place(next_low)
+        for column in range(max(ceil(u0), 0), min(floor(u1), frame.columns - 1) + 1):
             along = (column - u0) / (u1 - u0) if u1 > u0 else 0.0
             bottom, top = (
-                (1 - _share(one[1] + along * (other[1] - one[1]), y_span)) * (rows - 1)
+                frame.place((one[0], one[1] + along * (other[1] - one[1])))[1]
                 for one, other in ((low, next_low), (high, next_high))
             )
-            for row in range(max(ceil(top), 0), min(floor(bottom), rows - 1) + 1):
+            for row in range(max(ceil(top), 0), min(floor(bottom), frame.rows - 1) + 1):
                 yield column, row
 
 
-def _dots(points: Sequence[tuple[float, float] | None], last: int) -> Iterator[_Cell]:
+def _dots(points: Sequence[_Point | None], last: int) -> Iterator[_Cell]:
     """Yield the dots on the lines between neighbouring points, and single points, in the rows 0 to `last`."""
     for start, end in zip([None, *points], [*points, None], strict=True):
         first, second = start or end, end or start

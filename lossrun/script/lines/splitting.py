@@ -1,7 +1,7 @@
 """Write the lines of `load_data` that hold samples out: at random, by a column, by groups or by time."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -101,7 +101,6 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
     if folds:
         asked["test"] = -(-total // folds)  # sized for the largest fold
     sizes = drawn_sizes(asked, total, own_test=own_test, own_validation=own_validation)
-    lines: Lines = []
     cuts = [(short, f"np.isin(part, {literal(words)})") for short, words in named.items()]
     functions: list[str] = []
     by_class = facts.task in ("binary", "multiclass")
@@ -127,26 +126,39 @@ def splitting(experiment: ScriptInput, given: Iterable[str], section: Section) -
         functions = [(FOLD_OF if by_class else FOLD_OF_PLAIN).format(stream=int(DataStream.FOLDS)), *functions]
         first = experiment.config.which_splits[0]
         section.constants += [f"FOLDS = {folds}", f"FOLD = {int(str(first).partition('/')[0]) - 1}  # tested, from 0"]
-    for place, (short, mask) in enumerate(cuts):
-        lines += [f"held = {mask}", f"x_{short}, y_{short}, x, y = x[held], y[held], x[~held], y[~held]"]
-        if experiment.data.train.weights is not None:
-            lines.append(f"w_{short}, w = w[held], w[~held]")
-        if way and place < len(cuts) - 1:
-            lines.append(f"{NAMES[way]} = {NAMES[way]}[~held]")
     if surplus:
-        lines += [
-            f"held = hold_out(y, {surplus}, stream={int(DataStream.LEFT_OUT)})  # so all splits train on equally many",
-            "x, y = x[~held], y[~held]",
-        ]
-        if experiment.data.train.weights is not None:
-            lines.append("w = w[~held]")
-        functions.append(HOLD_OUT if facts.task in ("binary", "multiclass") else HOLD_OUT_PLAIN)
+        functions.append(HOLD_OUT if by_class else HOLD_OUT_PLAIN)
     if functions and way != "order":
         seed = "SEED" if dataset["split_seed"] == "seed" else dataset["split_seed"]
         if splits := experiment.config.splits:
             seed = splits[0] if isinstance(splits, tuple) else "SEED"
         section.constants.append(f"SPLIT_SEED = {seed}")
     section.functions += functions
+    return _cut(cuts, NAMES.get(way, ""), surplus, weighted=experiment.data.train.weights is not None)
+
+
+def _cut(cuts: Sequence[tuple[str, str]], column: str, surplus: int, *, weighted: bool) -> Lines:
+    """Return the lines that take the held-out samples from `x`, `y`, and the weights `w`.
+
+    Args:
+        cuts: The ending of the names of each part, and the expression of its mask.
+        column: The name of the column that decides the split; "" for none.
+        surplus: How many samples are left out, so that all splits train on equally many.
+    """
+    lines: Lines = []
+    for place, (short, mask) in enumerate(cuts):
+        lines += [f"held = {mask}", f"x_{short}, y_{short}, x, y = x[held], y[held], x[~held], y[~held]"]
+        if weighted:
+            lines.append(f"w_{short}, w = w[held], w[~held]")
+        if column and place < len(cuts) - 1:
+            lines.append(f"{column} = {column}[~held]")
+    if surplus:
+        lines += [
+            f"held = hold_out(y, {surplus}, stream={int(DataStream.LEFT_OUT)})  # so all splits train on equally many",
+            "x, y = x[~held], y[~held]",
+        ]
+        if weighted:
+            lines.append("w = w[~held]")
     return lines
 
 

@@ -74,23 +74,13 @@ _NOTES: Final[Mapping[str, tuple[str, ...]]] = {
 
 def _class(o: Options) -> str | None:
     """Return `loss_fn = nn...` if PyTorch has exactly this loss with these options."""
-    name, arguments, logits = o.name, [], o.form == "logits"
     if o.may_count_nothing:
         return None  # torch's mean over a batch in which no sample counts is NaN
-    if name == "cross_entropy" and o.form != "probabilities":
-        # torch divides by the weights of the samples that count, as lossrun does in this convention.
-        if o.reduction == "mean" and (o.weights is None or o.divides_by_weights):
-            if o.weights is not None:
-                arguments.append(f"weight=torch.tensor({literal(o.weights)})")
-            if logits and o.smoothing:
-                arguments.append(f"label_smoothing={number(o.smoothing)}")
-            if logits or not o.smoothing:
-                to_device = ".to(DEVICE)" if o.weights is not None else ""
-                return call(f"loss_fn = nn.{'CrossEntropyLoss' if logits else 'NLLLoss'}", arguments, to_device)
-        return None
+    if o.name == "cross_entropy" and o.form != "probabilities":
+        return _cross_entropy_class(o)
     if o.weights is not None or o.one_hot:
         return None
-    match name:
+    match o.name:
         case "mse":
             return "loss_fn = nn.MSELoss()"
         case "mae":
@@ -102,7 +92,7 @@ def _class(o: Options) -> str | None:
         case "poisson_nll":
             values = (f"log_input={o['log_input']}", f"full={o['full']}", f"eps={number(o['eps'])}")
             return call("loss_fn = nn.PoissonNLLLoss", values)
-        case "binary_cross_entropy" if logits and not o.smoothing:
+        case "binary_cross_entropy" if o.form == "logits" and not o.smoothing:
             if o["pos_weight"] is None:
                 return "loss_fn = nn.BCEWithLogitsLoss()"
             weight = f"pos_weight=torch.tensor({literal(o['pos_weight'])})"
@@ -112,6 +102,21 @@ def _class(o: Options) -> str | None:
         case "multilabel_soft_margin":
             return "loss_fn = nn.MultiLabelSoftMarginLoss()"
     return None
+
+
+def _cross_entropy_class(o: Options) -> str | None:
+    logits = o.form == "logits"
+    # torch divides by the weights of the samples that count, as lossrun does in this convention.
+    same_mean = o.reduction == "mean" and (o.weights is None or o.divides_by_weights)
+    if not same_mean or (o.smoothing and not logits):
+        return None
+    arguments, to_device = [], ""
+    if o.weights is not None:
+        arguments.append(f"weight=torch.tensor({literal(o.weights)})")
+        to_device = ".to(DEVICE)"
+    if o.smoothing:
+        arguments.append(f"label_smoothing={number(o.smoothing)}")
+    return call(f"loss_fn = nn.{'CrossEntropyLoss' if logits else 'NLLLoss'}", arguments, to_device)
 
 
 def _prepared(o: Options) -> list[str]:

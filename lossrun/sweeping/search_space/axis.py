@@ -128,19 +128,10 @@ def _range(
     if others := [name for name in value if name not in (kind, "points")]:
         refuse(f"there is no {others[0]} in a range; expected {kind} and points", others[0], at_key=True)
         return None
-    variants = declared.variants if declared else ()
-    types = {variant.key.numbers for variant in variants if isinstance(variant.key, Parameter)}
-    if declared and not types - {"none"}:
-        refuse(f"{key} does not take numbers, so it cannot have a range; expected a list of alternatives")
+    if declared and (why_not := _why_no_range(declared, bounds)):
+        refuse(f"{why_not}, so it cannot have a range; expected a list of alternatives")
         return None
-    if (
-        declared
-        and not any(_is_value(declared, one) for one in (bounds if isinstance(bounds, list) else []))
-        and all(isinstance(variant.key, Parameter) and variant.key.takes_lists for variant in variants)
-    ):
-        refuse(f"a value of {key} is itself a list, so it cannot have a range; expected a list of alternatives")
-        return None
-    whole = types == {"whole"}
+    whole = declared is not None and _kinds_of_numbers(declared) == {"whole"}
     numbers = isinstance(bounds, list) and len(bounds) == 2 and all(_is_number(one, whole=whole) for one in bounds)
     is_range = numbers and bounds[0] < bounds[1] and not (log and bounds[0] <= 0)
     if not is_range:
@@ -164,6 +155,21 @@ def _range(
         refuse(text, "points")
         return None
     return Alternatives(key, tuple(values), (origin,) * len(values), is_range=True)
+
+
+def _why_no_range(declared: KeyPath, bounds: Any) -> str:
+    """Return why a key cannot have values from a range; "" if it can."""
+    if not _kinds_of_numbers(declared) - {"none"}:
+        return f"{declared.path} does not take numbers"
+    ends = bounds if isinstance(bounds, list) else []
+    only_lists = all(isinstance(each.key, Parameter) and each.key.takes_lists for each in declared.variants)
+    if only_lists and not any(_is_value(declared, one) for one in ends):
+        return f"a value of {declared.path} is itself a list"
+    return ""
+
+
+def _kinds_of_numbers(declared: KeyPath) -> set[str]:
+    return {each.key.numbers for each in declared.variants if isinstance(each.key, Parameter)}
 
 
 def _is_number(value: Any, *, whole: bool) -> bool:
