@@ -82,7 +82,7 @@ def test_the_sentence_says_what_each_repetition_did(whole: tuple[str, SweepDirec
         "halving": "by successive halving",
         "extend": "over 5 values of learning_rate (1 of them added where a best value was on the edge of the range)",
         "repeats": "each pair was tuned 2 times",
-        "folds": "each pair was tuned on each of 2 folds by itself",
+        "folds": "each pair was tuned on each of 2 folds separately",
     }
     for part, words in said.items():
         assert (words in text) == (part in name)

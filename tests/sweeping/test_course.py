@@ -308,7 +308,7 @@ def test_with_splits_each_split_gets_the_value_of_its_own_validation_data(
     found = result.comparison.verdicts[0].difference
     assert found is not None
     assert (found.over, found.count) == ("splits", 3)
-    assert f"tuned on each of 3 {way} by itself" in method(result)
+    assert f"tuned on each of 3 {way} separately" in method(result)
 
 
 def test_with_splits_there_are_as_many_repetitions(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
