@@ -106,8 +106,8 @@ SYNTHETIC: list[dict[str, Any]] = [
 def test_the_script_prints_the_losses_that_lossrun_trains_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Run as a program, to the end: two epochs of every number that it prints. `tests/test_adding.py` runs scripts in a
-    process of their own, without lossrun."""
+    """Run as a program, to the end: two epochs of every number that it prints. `tests/test_contributing.py` runs such
+    scripts in a process of their own, without lossrun."""
     config = {
         **TINY,
         "dataset": {**TINY["dataset"], "corrupt": {"outliers": 0.1}},
