@@ -161,9 +161,14 @@ def judged(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[
     own = set(seeds)
     return [
         replace(one, score=spread({seed: one.by_seed[seed] for seed in seeds}) if own <= one.by_seed.keys() else None)
-        for one in trials
-        if own <= set(one.cell.config["seeds"])
+        for one in trained_on(trials, seeds, repeats)
     ]
+
+
+def trained_on(trials: Sequence[Trial], seeds: Sequence[int], repeats: int) -> list[Trial]:
+    """Return the trials of one repetition, which are those that were trained with its own seeds."""
+    own = set(seeds)
+    return [one for one in trials if repeats == 1 or own <= set(one.cell.config["seeds"])]
 
 
 def courses_of(run: RecordedRun, metric: str) -> dict[int, tuple[float, ...]]:

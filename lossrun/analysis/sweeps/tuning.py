@@ -16,6 +16,7 @@ from lossrun.analysis.sweeps.trials import (
     longest,
     repetitions,
     shares,
+    trained_on,
 )
 from lossrun.analysis.sweeps.tuned_range import is_on_edge, working_decades
 from lossrun.analysis.sweeps.words import apart, data_words, parts_words, words
@@ -194,7 +195,7 @@ def _grown(pairs: Sequence[PairTuning], extend: Mapping[str, Any] | None, repeat
         return 0
     key, points = str(extend["key"]), int(extend["points"])
     counts = [
-        len({trial.values[key] for trial in judged(pair.every, seeds, repeats)}) - points
+        len({trial.values[key] for trial in trained_on(pair.every, seeds, repeats)}) - points
         for pair in pairs
         for seeds in repetitions(pair.every, repeats)
     ]
@@ -267,14 +268,16 @@ def _tuned(trials: Sequence[Trial], goal: Goal, choices: Sequence[Trial | None],
     edges: tuple[str, ...] = ()
     decades = None
     if chosen is not None:
-        of = [judged(every, seeds, len(choices)) for seeds in repetitions(every, len(choices))]
-        own = list(map(_on_edge, of, choices)) if len(choices) > 1 else [_on_edge(trials, chosen)]
+        own = [_on_edge(trials, chosen)]
+        if len(choices) > 1:
+            of = [judged(every, seeds, len(choices)) for seeds in repetitions(every, len(choices))]
+            own = list(map(_on_edge, of, choices))
         # Of one repetition in two; a single one may choose an edge by chance.
         edges = tuple(key for key in chosen.values if 2 * sum(key in keys for keys in own) >= len(made))
         if len(chosen.values) == 1 and len(trials) > 1 and not any(trial.left_behind for trial in trials):
             decades = working_decades(chosen, trials, goal)
     tried = tuple(
-        len({key_of(trial.values) for trial in judged(every, seeds, len(choices))})
+        len({key_of(trial.values) for trial in trained_on(every, seeds, len(choices))})
         for seeds in repetitions(every, len(choices))
     )
     return PairTuning(trials[0].cell.pair, tuple(trials), chosen, edges, decades, tuple(choices), tuple(every), tried)

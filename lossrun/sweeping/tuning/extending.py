@@ -1,7 +1,9 @@
 """Extend a tuned range if the best value of some pair is the smallest or the largest one tried."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +60,7 @@ def _beyond(extension: Extension, tuning: TuningResult) -> list[Wanted]:
             for cell in (trial.cell for trial in pair.trials if trial.values[key] == edge):
                 config = {**config_with_value(cell.config, key.split("."), value), "epochs": epochs}
                 more.append(Wanted(cell.pair, {**cell.changes, key: value}, config))
-        if all(_is_valid(one.config) for one in more):
+        if all(_is_valid(json.dumps(one.config)) for one in more):
             found += more
     return found
 
@@ -77,10 +79,11 @@ def config_with_value(config: Mapping[str, Any], path: Sequence[str], value: Any
     return {**config, name: config_with_value(config[name], rest, value) if rest else value}
 
 
-def _is_valid(config: Mapping[str, Any]) -> bool:
-    """Return whether the value is within the bounds of its key."""
+@lru_cache(maxsize=1024)  # every repetition of tuning asks for the same configs
+def _is_valid(config: str) -> bool:
+    """Return whether the value is within the bounds of its key, in a config as JSON."""
     try:
-        from_mapping(config, Path())
+        from_mapping(json.loads(config), Path())
     except ConfigError:
         return False
     return True
