@@ -112,7 +112,7 @@ dataset: {name: synthetic_regression, samples: 100, features: 3}
 model: {name: mlp, hidden: [4]}
 loss: mse
 optimizer: adam
-learning_rate: 0.01
+learning_rate: 0.03
 epochs: 3
 """
 

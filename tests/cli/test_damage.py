@@ -173,7 +173,7 @@ def test_another_run_s_config_is_refused(lossrun: Run, run: Path) -> None:
 def test_what_means_the_same_is_the_same(lossrun: Run, run: Path) -> None:
     """Comments, blanks, the order of keys, line ends of Windows, a byte order mark, and other spellings of numbers."""
     config, facts = run / "config.yaml", run / "run.json"
-    lines = config.read_text().replace("learning_rate: 0.01", "learning_rate:   1e-2  # as it was").splitlines()
+    lines = config.read_text().replace("learning_rate: 0.03", "learning_rate:   3e-2  # as it was").splitlines()
     start = lines.index("epochs: 3")
     config.write_bytes("\r\n".join(["\ufeff# mine", lines[start], *lines[1:start], *lines[start + 1 :], ""]).encode())
     facts.write_text(json.dumps(dict(reversed(json.loads(facts.read_text()).items())), indent=1))

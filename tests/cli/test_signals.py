@@ -166,7 +166,7 @@ def test_a_stop_outside_of_training_says_what_becomes_of_the_run(tmp_path: Path,
 
 
 def test_ctrl_c_ends_the_trial_of_settings_which_are_tried_again_later(lossrun: Run, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text(CONFIG.replace("learning_rate: 0.01", "learning_rate: 1e-7"))
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("learning_rate: 0.03", "learning_rate: 1e-7"))
     assert lossrun("train", "config.yaml", "--quiet", "--name", "whole").code == 0
     with forks() as server:
         done = server.run(

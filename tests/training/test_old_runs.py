@@ -76,6 +76,7 @@ def test_its_edited_config_is_noticed_by_the_checkpoints(old: RunDirectory, labo
     assert any("edited" in text for text in recorded.load(old.path).warnings)
 
 
+@pytest.mark.usefixtures("no_settings_are_tried")
 def test_best_weights_of_epochs_given_up_are_not_taken_up(old: RunDirectory, laboratory: Laboratory) -> None:
     """As if the run had been killed in its third epoch, after the files of best weights and before the checkpoint."""
     checkpoints.candidates(old.checkpoints)[0].unlink()
