@@ -171,7 +171,7 @@ def equal_runs(draw, runs, seeds, shape):
 
 
 @pytest.mark.parametrize("shape", ["normal", "skewed", "heavy"])
-@pytest.mark.parametrize(("runs", "seeds"), [(2, 6), (2, 10), (5, 6), (5, 10)])
+@pytest.mark.parametrize(("runs", "seeds"), [(5, 6), (2, 10)])
 def test_equal_runs_have_a_false_verdict_in_five_per_cent_of_comparisons_at_most(runs, seeds, shape):
     """Both metrics of a regression together. 1,000 comparisons: two standard errors are 1.4 points."""
     draw = np.random.default_rng(7)
