@@ -91,18 +91,22 @@ class SeedGroupStep(Step):
 
     def __init__(self, group: SeedGroup) -> None:
         self.group = group
+        self.has_begun = False
 
     def begin_epoch(self) -> None:
         if self.group.begin_epoch():
             self.weights_moved()
         take_generator(self.group)
+        self.has_begun = True
 
     def weights_moved(self) -> None:
         """Discard everything that refers to the weights' old memory."""
 
     def publish(self) -> None:
         self.group.publish()
-        keep_generator(self.group)
+        # Until an epoch begins, the group's stream is where a checkpoint left it, and not torch's generator.
+        if self.has_begun or self.group.replicas[0].generator_state is None:
+            keep_generator(self.group)
 
     def gradient_norm(self) -> Tensor:
         return self.group.for_all(gradient_norm(self.group))

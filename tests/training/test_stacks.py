@@ -65,9 +65,9 @@ class Stack:
     def run(self, name: str) -> RunDirectory:
         return RunDirectory(self.folder / name)
 
-    def go_on(self, stop_at: int | None = None, kill_at: int | None = None) -> Session:
+    def go_on(self, stop_at: int | None = None, kill_at: int | None = None, *, stop_at_end: bool = False) -> Session:
         """`stop_at`: the step after which the state is saved; `kill_at`: the step after which nothing more is
-        written."""
+        written. `stop_at_end`: once nothing is left but the test metrics."""
         names = list(self.members)
         if is_begun(self.folder, NAME):
             environment = recorded.load(self.folder / names[0]).environment
@@ -81,7 +81,8 @@ class Stack:
             def asked() -> Request | None:
                 if session.position.step == kill_at:
                     raise KilledError
-                return Request.TERMINATE if session.position.step == stop_at else None
+                stops = session.position.step == stop_at or (stop_at_end and not session.training)
+                return Request.TERMINATE if stops else None
 
             for _ in train(session, asked):
                 pass
@@ -158,6 +159,7 @@ def test_a_stack_stopped_anywhere_ends_as_if_never_stopped(
     stopped = Stack(tmp_path / "stopped", optimizer)
     for steps in (0, 1, 5, 6, 7, 13, 14, 20):
         stopped.go_on(stop_at=steps)
+    stopped.go_on(stop_at_end=True)
     stopped.go_on()
     assert_same(whole, stopped)
 
