@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from multiprocessing import current_process, forkserver, get_context, resource_tracker
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 MOST_JOBS: Final = 64
+MOST_STARTS: Final = 3  # of a worker, if the process that starts it is killed each time
 
 
 def cores() -> int:
@@ -69,9 +71,14 @@ class WorkerPool(ProcessPoolExecutor):
 
         Ctrl-C waits until they have started: nothing would end a process that the pool does not know yet, and it would
         print a traceback once this one is gone.
+
+        Raises BrokenProcessPool if the process that starts them was killed meanwhile; another pool starts it again.
         """
         with _without_main_script(), _deferring("SIGINT"):
-            return super().submit(task, *arguments, **keywords)
+            try:
+                return super().submit(task, *arguments, **keywords)
+            except (EOFError, ConnectionError) as error:
+                raise BrokenProcessPool("no process could be started") from error
 
     def terminate(self) -> None:
         """Send SIGTERM to the pool's processes, and to no other processes of the program."""
@@ -129,20 +136,20 @@ class LocalWorkers:
     ) -> Future[dict[str, Ended]]:
         """Train a stack in an idle process, or in a new one.
 
-        The result raises BrokenProcessPool if the process was killed.
+        The result raises BrokenProcessPool if the process was killed. Raises RunError if no process can be started.
         """
-        for pool in [pool for pool, newest in self._newest.items() if newest.done()]:
+        idle = [pool for pool, newest in self._newest.items() if newest.done()]
+        for pool in chain(idle, (self._opened.enter_context(worker_pool(1)) for _ in range(MOST_STARTS))):
             try:
-                return self._submitted(pool, sweep, stack, config_dir, data_dir)
+                future = pool.submit(worker.train_stack, sweep, stack, config_dir, data_dir)
             except BrokenProcessPool:
-                del self._newest[pool]
-        return self._submitted(self._opened.enter_context(worker_pool(1)), sweep, stack, config_dir, data_dir)
-
-    def _submitted(
-        self, pool: WorkerPool, sweep: Path, stack: Sequence[PlannedCell], config_dir: Path, data_dir: Path
-    ) -> Future[dict[str, Ended]]:
-        future = self._newest[pool] = pool.submit(worker.train_stack, sweep, stack, config_dir, data_dir)
-        return future
+                self._newest.pop(pool, None)
+            else:
+                self._newest[pool] = future
+                return future
+        raise RunError(
+            f"worker processes are killed before they begin, {MOST_STARTS} times in a row, probably for lack of memory"
+        )
 
     def stop(self) -> None:
         for pool in self._newest:

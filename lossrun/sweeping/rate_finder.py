@@ -137,9 +137,9 @@ class _Trying:
         left = iter(rates)
         sizes = even_sizes(len(rates), max(1, self.together // len(seeds)))
         stacks = [[next(left) for _ in range(size)] for size in sizes]
-        waiting = {self.pool.submit(_scores, *self.of, stack, seeds, steps): stack for stack in stacks}
-        running = set(waiting)
         try:
+            waiting = [self.pool.submit(_scores, *self.of, stack, seeds, steps) for stack in stacks]
+            running = set(waiting)
             while running:
                 ended, running = wait(running, timeout=_CHECKED_EVERY, return_when="FIRST_COMPLETED")
                 if (request := self.asked()) is not None and request.error is not None:

@@ -1,16 +1,16 @@
 """The processes that train the stacks of a sweep, stood for by pools that do what the test says."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lossrun.config import SourcedConfig
-from lossrun.errors import StoppedError
+from lossrun.errors import RunError, StoppedError
 from lossrun.records.sweep_directory import read_plan
 from lossrun.sweeping import pool
 from lossrun.sweeping.pool import local_workers
@@ -63,6 +63,26 @@ def test_each_worker_is_a_pool_of_its_own_that_is_used_again(pools: list[Pool]) 
         pools[0].given[0].set_exception(BrokenProcessPool())
         submit()
         assert [len(one.given) for one in pools] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("killed", [EOFError, ConnectionRefusedError])
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_worker_starts_again_if_the_process_that_starts_it_was_killed(
+    monkeypatch: pytest.MonkeyPatch, killed: type[Exception], times: int
+) -> None:
+    def submit(*_: Any) -> Future[Any]:
+        tries.append(1)
+        if len(tries) <= times:
+            raise killed
+        return Future()
+
+    tries: list[int] = []
+    monkeypatch.setattr(pool, "prepare_workers", lambda: None)
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    refused = nullcontext() if times < 3 else pytest.raises(RunError, match="killed before they begin, 3 times")
+    with local_workers(1) as workers, refused:
+        workers.submit(Path(), [], Path(), Path())
+    assert len(tries) == 3
 
 
 def test_a_second_interruption_says_how_to_go_on(with_block: Callable[..., SourcedConfig], tmp_path: Path) -> None:
