@@ -266,7 +266,7 @@ def test_a_run_does_not_end_within_an_epoch(laboratory: Laboratory) -> None:
     """120 samples less validation and test: 6 steps an epoch; step 15 is in the third."""
     run = laboratory.start(REGRESSION, stop_at=15)
     before = {path.name: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
-    with pytest.raises(UsageError, match=r"epoch 3 has begun.*--set epochs=3 or more"):
+    with pytest.raises(UsageError, match=r"epoch 3 has begun.*at least --set epochs=3"):
         laboratory.resume(run, "epochs=2")
     after = {path.name: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     assert {name: data for name, data in after.items() if "lock" not in name} == {
