@@ -149,7 +149,7 @@ RunName = Annotated[
     typer.Argument(
         metavar="RUN",
         parser=run,
-        help="A path, a name, the beginning of a name, last (the newest run) or last~1 (the one before).",
+        help="A path, a name, the beginning of a name, last (the newest run), last~1 (the one before), or SWEEP/CELL.",
         show_default=False,
         autocompletion=complete_runs,
     ),
@@ -159,7 +159,8 @@ RunNames = Annotated[
     typer.Argument(
         metavar="RUN...",
         parser=run,
-        help="Paths, names, beginnings of names, last, last~1, or patterns in quotes such as 'mnist-*'.",
+        help="Paths, names, beginnings of names, last, last~1, or patterns in quotes such as 'mnist-*' or "
+        "'SWEEP/final-*'.",
         show_default=False,
         autocompletion=complete_runs,
     ),

@@ -19,7 +19,8 @@ def found_run(run: str, runs_dir: Path) -> Path:
     from lossrun.report.layout.console import note, stderr
 
     _refuse_sweep(run, runs_dir)
-    path = find(run, runs_dir)
+    cell, folder = _within_sweep(run, runs_dir)
+    path = find(cell, folder)
     if path.name != Path(run).name:
         note(stderr(), f"{run} is {path.name}")
     return path
@@ -31,7 +32,7 @@ def found_run_or_sweep(spec: str, runs_dir: Path, *, quiet: bool = False) -> tup
     from lossrun.records.sweep_directory import is_sweep
     from lossrun.report.layout.console import note, stderr
 
-    path = find_run_or_sweep(spec, runs_dir)
+    path = find_run_or_sweep(*_within_sweep(spec, runs_dir))
     sweep = is_sweep(path)
     if path.name != Path(spec).name and not quiet:
         note(stderr(), f"{spec} is {'the sweep ' if sweep else ''}{path.name}")
@@ -58,8 +59,19 @@ def single_argument(runs: Sequence[str] | None, tags: Sequence[str] | None, runs
         return None, False
 
 
-def _refuse_sweep(run: str, runs_dir: Path) -> None:
-    """Raise UsageError for a sweep where a run is needed, with a run of it."""
+def _within_sweep(spec: str, runs_dir: Path) -> tuple[str, Path]:
+    """Return what to look for and in which folder: of `SWEEP/CELL` it is the cell, in the sweep."""
+    sweep, _, cell = spec.rpartition("/")
+    if sweep and cell and not Path(spec).exists() and (path := _sweep_meant(sweep, runs_dir)):
+        return cell, path
+    return spec, runs_dir
+
+
+def _refuse_sweep(run: str, runs_dir: Path, *, several: bool = False) -> None:
+    """Raise UsageError for a sweep where a run is needed, with a run of it.
+
+    `several`: whether the command takes several runs, so that all final runs of the sweep may be meant.
+    """
     from lossrun.errors import UsageError
     from lossrun.records.sweep_directory import SweepDirectory, read_plan
     from lossrun.shell import run_command
@@ -69,6 +81,8 @@ def _refuse_sweep(run: str, runs_dir: Path) -> None:
     sweep = SweepDirectory(path)
     cell = next((cell for cell in reversed(read_plan(sweep)) if sweep.is_begun(cell)), None)
     named = f"; a run of it is meant here, such as {sweep.run(cell)}" if cell else ""
+    if several and cell and cell.phase == "final":
+        named += f", or '{run}/final-*', all of its final runs"
     raise UsageError(f"{run} is a sweep, which `{run_command('compare', path)}` shows{named}")
 
 
@@ -106,9 +120,12 @@ def found_runs(
         if path.name != Path(run).name:
             note(stderr(), f"{run} is {path.name}")
 
+    named: list[str] = []
     for run in runs or []:
-        _refuse_sweep(run, runs_dir)
-    return find_all(runs or [], runs_dir, tags or [], report)
+        _refuse_sweep(run, runs_dir, several=True)
+        cell, folder = _within_sweep(run, runs_dir)
+        named += [run] if folder == runs_dir else map(str, find_all([cell], folder))
+    return find_all(named, runs_dir, tags or [], report)
 
 
 def loaded_runs(

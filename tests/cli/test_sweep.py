@@ -367,6 +367,15 @@ def test_ls_opens_a_sweep(lossrun: Run, swept: Path) -> None:
     assert f"lossrun ls {swept.name}" in lossrun("ls").out
     assert lossrun("train", "c.yaml", "--quiet").code == 0
     (run,) = (path.name for path in swept.parent.iterdir() if path != swept)
+    # A cell is named after its sweep, and so are all final runs, which a command that takes runs suggests.
+    for name in (swept.name, str(swept)):
+        assert "final-0002-mae" in lossrun("show", f"{name}/final-0002").out
+        together = lossrun("compare", "last", name)
+        assert together.code == 2
+        finals = re.search(r"or '(.*)', all of its final runs", together.err)
+        assert finals
+        assert lossrun("compare", finals[1], "last", "--format", "csv").out.count("final-0001-mse,") > 1
+    assert lossrun("show", f"{swept.name}/tune-0001").code == 4
     refused = lossrun("ls", run)
     assert refused.code == 2
     assert "is a run" in refused.err
