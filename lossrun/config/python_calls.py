@@ -11,7 +11,12 @@ from lossrun.config.leaves import check, shown
 from lossrun.shell import command
 
 
-def as_a_mapping(kind: str, name: str) -> str:
+def as_written_here(kind: str, name: str, key: str) -> str:
+    """Say how to write a name that is several names, a call or a file; "" for any other name."""
+    return alternatives(kind, name, key) or _as_a_mapping(kind, name) or _as_a_file(kind, name)
+
+
+def _as_a_mapping(kind: str, name: str) -> str:
     """Say how to write a call such as `SGD(momentum=0.9)`; "" for anything else."""
     called, bracket, arguments = name.partition("(")
     if not bracket or find(kind, called.strip()) is None:
@@ -38,12 +43,19 @@ def named(kind: str, mapping: Mapping[str, Any]) -> str:
     return f"write name instead of {as_values[0]}: {{name: {mapping[as_values[0]]}}}" if as_values else ""
 
 
-def as_a_file(kind: str, name: str) -> str:
+def _as_a_file(kind: str, name: str) -> str:
     """Say how to write the name of a file as a dataset; "" for any other name."""
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     if kind != "dataset" or ending not in FILES:
         return ""
     return FILES[ending].format(name)
+
+
+def as_own(kind: str, name: str) -> str:
+    """Say how to write a component of one's own: net.Model of Python is net:Model; "" for other kinds."""
+    module, _, attribute = name.rpartition(".")
+    written = f"{module}:{attribute}" if module and attribute.isidentifier() else "module:attribute"
+    return f"; or write {with_article(kind)} of your own, `{written}`" if kind in PLUGIN_KINDS else ""
 
 
 def as_an_object(kind: str, value: Any) -> str:

@@ -18,7 +18,7 @@ from lossrun.config.config import Best, Checkpointing, Choice, Config, EarlyStop
 from lossrun.config.habits import HABITS, answer
 from lossrun.config.key_paths import key_paths
 from lossrun.config.keys import KEYS
-from lossrun.config.python_calls import alternatives, as_a_file, as_a_mapping, as_an_object, in_yaml, misplaced, named
+from lossrun.config.python_calls import alternatives, as_an_object, as_own, as_written_here, in_yaml, misplaced, named
 from lossrun.config.seeds import seeds_of
 from lossrun.config.source import MAX_PROBLEMS, ConfigSource, Path, dotted
 from lossrun.errors import ConfigError, Problem
@@ -158,11 +158,9 @@ class _Checker:
         found = find(kind, name)
         if found is None:
             near = nearest_name(kind, name)
-            own = f"; or write {with_article(kind)} of your own, `module:attribute`" if kind in PLUGIN_KINDS else ""
-            every = f"expected one of {', '.join(c.name for c in COMPONENTS[kind])}{own}"
+            every = f"expected one of {', '.join(c.name for c in COMPONENTS[kind])}{as_own(kind, name)}"
             hint = f"did you mean {near}?" if near else every
-            several = alternatives(kind, name, dotted(path))
-            hint = several or as_a_mapping(kind, name) or as_a_file(kind, name) or why_not(kind, name) or hint
+            hint = as_written_here(kind, name, dotted(path)) or why_not(kind, name) or hint
             written = at in self.source.values or at in self.source.options
             self.refuse(at if written else path, f"there is no {kind} {leaves.shown(name)}; {hint}")
             return None

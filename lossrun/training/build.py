@@ -33,6 +33,8 @@ from lossrun.training.process.isolation import include_cuda
 
 # The types of weights, data, losses and sums. With bf16 only the models compute in half precision.
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
+# What a user's own component is called with, besides its own parameters.
+_TAKES: Final = {"model": ("input_shape", "output_size"), "optimizer": ("params", "lr"), "loss": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,5 +279,12 @@ def optimizer(config: Config, learnable: Sequence[Tensor], place: Workplace) -> 
 
 def _called(kind: str, name: str, function: Any, /, *arguments: Any, **parameters: Any) -> Any:
     """Call a user's function. Whatever it raises is reported as an error of the user's code, not of lossrun."""
-    with users_code(f"{kind}: {name}", "failed when it was built:", " when it was built"):
+    given = {**dict(zip(_TAKES[kind], arguments, strict=True)), **parameters}
+    told = ", ".join(f"{key}={value!r}" for key, value in given.items() if key != "params")
+    with users_code(
+        f"{kind}: {name}",
+        "failed when it was built:",
+        " when it was built",
+        fix=f"; it was called with {told}" if told else "",
+    ):
         return function(*arguments, **parameters)

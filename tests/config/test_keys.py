@@ -180,6 +180,7 @@ def test_an_answer_is_given_wherever_the_key_is_written(problem: OneProblem, lin
         ("dataset: {name: csv, path: a.csv, target: y, encode: label}", "words an order that they do not have"),
         ("dataset: {name: mnist, batch: 32}", "write batch_size on a separate line, next to dataset"),
         ("loss: qqq", "or write a loss of your own, `module:attribute`"),
+        ("loss: qqq.www.zzz", "or write a loss of your own, `qqq.www:zzz`"),
         ("schedule: qqq", "reduce_on_plateau"),  # which cannot be one's own
     ],
 )

@@ -217,6 +217,7 @@ def test_a_loss_may_learn_and_its_weights_are_in_the_checkpoint(own: Laboratory)
         ({"model": "own:nett"}, "has no nett; did you mean net?"),
         ({"model": "owl:net"}, "there is no module owl"),
         ({"model": {"name": "own:net", "widht": 3}}, "there is no parameter widht; did you mean width?"),
+        ({"model": {"name": "own:net", "width": -1}}, "it was called with input_shape=(2,), output_size=1, width=-1"),
         ({"optimizer": "own:net"}, "optimizer: own:net"),
         (
             {"loss": "own:scalar"},
