@@ -28,6 +28,7 @@ from lossrun.records import history
 from lossrun.records.sweep_directory import create
 from lossrun.report.layout.numbers import format_number
 from lossrun.report.layout.rows import rows_to_csv
+from lossrun.report.reference.topics import topics
 from lossrun.sweeping.plan import plan_sweep
 from lossrun.sweeping.reading import read_sweep
 from tests.conftest import write_run
@@ -75,6 +76,8 @@ def test_a_trained_run_has_its_history_as_records(tmp_path) -> None:
     assert [(row["epoch"], row["seed"]) for row in run.history.rows] == [(e, s) for e in (1, 2, 3) for s in (0, 1)]
     frame = run.history.to_pandas()
     assert len(frame) == 6
+    for name in (*run.history.rows.names, *run.finished["seeds"]["0"]["test_at_best"]):
+        assert topics(name), "lossrun explain knows every column"
     assert lossrun.resume(run).history.rows == run.history.rows  # finished: nothing to do
     assert lossrun.load(run) is run
 

@@ -74,7 +74,7 @@ HABITS: Final[dict[str, str]] = {
     "model.hidden_units": "model.hidden",
     "model.hidden_layers": "model.hidden",
     **dict.fromkeys(("model.conv", "model.conv_layers", "model.filters", "model.kernel_size"), "model.layers"),
-    **dict.fromkeys(("model.neurons", "model.num_layers", "model.layer_sizes", "model.layers"), "model.hidden"),
+    **dict.fromkeys(("model.neurons", "model.num_layers", "model.layer_sizes"), "model.hidden"),
     **dict.fromkeys(("model.kernel_initializer", "model.initializer", "weight_initialization"), "model.init"),
     **dict.fromkeys(("gpu", "gpus", "accelerator"), "device"),
     **dict.fromkeys(("val_split", "validation_data"), "dataset.validation"),

@@ -52,7 +52,7 @@ def _as_a_file(kind: str, name: str) -> str:
 
 
 def as_own(kind: str, name: str) -> str:
-    """Say how to write a component of one's own: net.Model of Python is net:Model; "" for other kinds."""
+    """Say how to write the user's own component: net.Model of Python is net:Model; "" for other kinds."""
     module, _, attribute = name.rpartition(".")
     written = f"{module}:{attribute}" if module and attribute.isidentifier() else "module:attribute"
     return f"; or write {with_article(kind)} of your own, `{written}`" if kind in PLUGIN_KINDS else ""

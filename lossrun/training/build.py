@@ -33,7 +33,7 @@ from lossrun.training.process.isolation import include_cuda
 
 # The types of weights, data, losses and sums. With bf16 only the models compute in half precision.
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64, "bf16": torch.float32}
-# What a user's own component is called with, besides its own parameters.
+# What a user's component is called with, besides its own parameters.
 _TAKES: Final = {"model": ("input_shape", "output_size"), "optimizer": ("params", "lr"), "loss": ()}
 
 

@@ -1,9 +1,10 @@
-"""Write the article of a topic: a component, a lint rule, a diagnosis or a key of the config."""
+"""Write the article of a topic: a component, a lint rule, a diagnosis, a column of the history or a key."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
 from lossrun.analysis.comparison.differences import yaml_text
+from lossrun.catalog.columns import HistoryColumn
 from lossrun.catalog.declaration import Component, Loss, Model
 from lossrun.catalog.diagnoses import Diagnosis
 from lossrun.catalog.lookup import find
@@ -50,7 +51,8 @@ def article(topic: Topic) -> Article:
             lists=list_of(subject),
             examples=(key_example(subject),),
         )
-    return Article(kind=topic.kind, name=topic.name, meaning=subject.meaning, facts=told(_diagnosis(subject)))
+    facts = [fact("how to read it", subject.why)] if isinstance(subject, HistoryColumn) else _diagnosis(subject)
+    return Article(kind=topic.kind, name=topic.name, meaning=subject.meaning, facts=told(facts))
 
 
 def _of_component(topic: Topic, component: Component) -> Article:

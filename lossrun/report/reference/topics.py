@@ -1,9 +1,10 @@
-"""Find the topic of a name in `lossrun explain`: a component, a lint rule, a diagnosis or a key of the config."""
+"""Find the topic of a name in `lossrun explain`: a component, a rule, a diagnosis, a column, or a key of the config."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from lossrun.catalog.columns import COLUMNS, PARTS, HistoryColumn
 from lossrun.catalog.declaration import Component
 from lossrun.catalog.diagnoses import DIAGNOSES, Diagnosis
 from lossrun.catalog.lookup import COMPONENTS, find, folded, why_not
@@ -18,7 +19,12 @@ from lossrun.nearby import nearest
 from lossrun.report.reference.listing import plural
 from lossrun.shell import command
 
-KINDS: Final = (*COMPONENTS, "rule", "diagnosis", "key")
+_NAMED: Final[Mapping[str, Mapping[str, Rule | Diagnosis | HistoryColumn]]] = {
+    "rule": RULES,
+    "diagnosis": DIAGNOSES,
+    "column": COLUMNS,
+}
+KINDS: Final = (*COMPONENTS, *_NAMED, "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Topic:
 
     kind: str
     name: str
-    subject: Component | Rule | Diagnosis | KeyPath
+    subject: Component | Rule | Diagnosis | HistoryColumn | KeyPath
     spelling: str
     implies: Mapping[str, Any] = field(default_factory=dict)
     remark: str = ""
@@ -64,14 +70,25 @@ def _named(spelling: str) -> list[Topic]:
         for kind in COMPONENTS
         if (hit := find(kind, spelling)) is not None
     ]
-    named: tuple[tuple[str, Mapping[str, Rule | Diagnosis]], ...] = (("rule", RULES), ("diagnosis", DIAGNOSES))
     found += [
         Topic(kind, name, subject, spelling)
-        for kind, subjects in named
+        for kind, subjects in _NAMED.items()
         for name, subject in subjects.items()
         if folded(spelling) in map(folded, (name, *(subject.also if isinstance(subject, Diagnosis) else ())))
     ]
+    found = found or _of_a_part(spelling)
     return [*found, *(Topic("key", key.path, key, spelling) for key in _keys(spelling, others=bool(found)))]
+
+
+def _of_a_part(spelling: str) -> list[Topic]:
+    """Return the metric or loss whose values a column such as val_rmse holds."""
+    part = next((part for part in PARTS if spelling.startswith(part)), "")
+    hits = [(kind, find(kind, spelling.removeprefix(part))) for kind in ("metric", "loss") if part]
+    return [
+        Topic(kind, hit.component.name, hit.component, spelling, remark=f"It is computed {PARTS[part]}")
+        for kind, hit in hits
+        if hit is not None
+    ]
 
 
 def _keys(spelling: str, *, others: bool) -> list[KeyPath]:
@@ -116,8 +133,8 @@ def _unknown(spelling: str, kind: str | None) -> str:
 
 
 def _spellings(kind: str) -> list[str]:
-    if kind == "rule":
-        return list(RULES)
+    if kind in ("rule", "column"):
+        return list(_NAMED[kind])
     if kind == "diagnosis":
         return [one for name, diagnosis in DIAGNOSES.items() for one in (name, *diagnosis.also)]
     if kind == "key":

@@ -3,6 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
+from lossrun.catalog.columns import COLUMNS
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.catalog.lookup import COMPONENTS
 from lossrun.catalog.parameter import KeyGroup, Parameter
@@ -19,6 +20,7 @@ EVERYTHING = [
     *((component.name, kind) for kind, components in COMPONENTS.items() for component in components),
     *((name, "rule") for name in RULES),
     *((name, "diagnosis") for name in DIAGNOSES),
+    *((name, "column") for name in COLUMNS),
 ]
 COMPONENT_LIST = [component for components in COMPONENTS.values() for component in components]
 
