@@ -196,7 +196,7 @@ def _same_data(reading: SourcedConfig, data_dir: Path, loaded: Experiment) -> bo
 
 
 def _has_own_splits(config: Config) -> bool:
-    """Whether seeds may be trained on different splits of the data."""
+    """Return whether seeds may be trained on different splits of the data."""
     return bool(config.resampling) or config.dataset.parameters.get("split_seed") == "seed"
 
 

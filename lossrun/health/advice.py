@@ -16,13 +16,13 @@ from lossrun.health.alternatives import (
     BETTER,
     LEARNED,
     MUCH_BETTER,
+    better_settings,
+    cross_entropy_instead,
     extend_cure,
-    further,
     larger_model,
-    of_loss,
     smaller_rate,
 )
-from lossrun.health.circumstances import RATE, Advice, Circumstances, begins_unusually, last_of_each_key
+from lossrun.health.circumstances import RATE, Advice, Circumstances, has_unusual_init, last_of_each_key
 from lossrun.health.early_fall import also_without_schedule, without_schedule
 from lossrun.health.layers import Layers
 
@@ -94,7 +94,7 @@ def _of_slow_learning(name: str, known: Circumstances, layers: Layers | None, ro
             return by_layers
         by_layers = None
     found = by_layers or _of_loss(known) or _of_targets(known)
-    return extend_cure(found, known) if found else further(name, known, row["train_loss"])
+    return extend_cure(found, known) if found else better_settings(name, known, row["train_loss"])
 
 
 def _of_lint(known: Circumstances) -> Advice | None:
@@ -160,7 +160,7 @@ def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None
         return smaller_rate(known, f"the {output} of every output is saturated, so no gradient enters the network")
     if name == "vanishing_gradient":
         return Advice("", ("model.activation=relu", "model.init=he_normal"))
-    if name == "saturated_units" and begins_unusually(known):
+    if name == "saturated_units" and has_unusual_init(known):
         return Advice(
             "the initial weights are so large that most units start where their slope is nearly 0",
             ("model.init=glorot_uniform",),
@@ -173,7 +173,7 @@ def _of_layers(name: str, known: Circumstances, layers: Layers) -> Advice | None
 
 
 def _of_loss(known: Circumstances) -> Advice | None:
-    if not (cure := of_loss(known)):
+    if not (cure := cross_entropy_instead(known)):
         return None
     name, usual = known.config.loss.name, USUAL_LOSSES[known.facts.task]
     return Advice(

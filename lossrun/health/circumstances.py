@@ -16,7 +16,7 @@ Settings: TypeAlias = tuple[str, ...]
 
 RATE: Final = "learning_rate="
 # Enough for most models to converge: steps of the learning rate that add up to 5.
-GOOD_WAY: Final = 5.0
+ENOUGH_MOVEMENT: Final = 5.0
 # The most updates that settings are tried for. A rate that is too high is found in the first dozens. Settings that may
 # need more time are finally tried for longer.
 BRIEFLY: Final = 100
@@ -104,7 +104,7 @@ def middle_rate(known: Circumstances) -> list[float]:
     return [rounded(sqrt(prod(declared.usual_rates)))] if declared else []
 
 
-def scales(known: Circumstances) -> bool:
+def steps_scale_with_gradient(known: Circumstances) -> bool:
     """Return whether the optimizer's steps are proportional to the gradient."""
     declared = optimizer_of(known.config.optimizer.name)
     return declared is not None and declared.scales_with_gradient
@@ -116,7 +116,7 @@ def bounded_steps(known: Circumstances) -> bool:
     return declared is not None and declared.bounded_steps
 
 
-def begins_unusually(known: Circumstances) -> bool:
+def has_unusual_init(known: Circumstances) -> bool:
     """Return whether the initial weights ignore the number of a layer's inputs, or the first biases are not 0."""
     init = known.config.model.parameters.get("init") or {}
     return any(init.get(key) for key in ("std", "value", "bias", "bias_std"))

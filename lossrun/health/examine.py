@@ -15,7 +15,7 @@ from typing import Any, Final
 from lossrun.catalog.diagnoses import DIAGNOSES
 from lossrun.health.advice import advise
 from lossrun.health.alternatives import MUCH_BETTER, larger_model, larger_steps_do_better
-from lossrun.health.circumstances import GOOD_WAY, Circumstances, bounded_steps
+from lossrun.health.circumstances import ENOUGH_MOVEMENT, Circumstances, bounded_steps
 from lossrun.health.early_fall import without_schedule
 from lossrun.health.ending import LITTLE, POOR, how_it_ended
 from lossrun.health.finding import Finding
@@ -250,7 +250,7 @@ def _had_time(seen: SeedEpoch) -> bool:
     """Return whether the steps so far are enough for most models to leave the plateau on which they begin."""
     steps, known = seen.row["step"], seen.known
     # The weights of adam and similar optimizers move by about the learning rate in each step.
-    arrived = not known or not bounded_steps(known) or known.config.learning_rate * steps >= GOOD_WAY
+    arrived = not known or not bounded_steps(known) or known.config.learning_rate * steps >= ENOUGH_MOVEMENT
     return steps >= ENOUGH_STEPS and arrived
 
 

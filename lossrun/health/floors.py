@@ -5,7 +5,7 @@ that does its best in spite of a mistake. So the floors are right for every loss
 classes. The tests compare them with closed forms.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -59,32 +59,13 @@ class Floors:
 @torch.no_grad()
 def floors(replica: Replica, spec: OutputSpec, config: Config) -> Floors:
     """Compute the floors of a seed's training data. `config` is resolved."""
-    samples = replica.parts.train
-    # A copy, because the user's loss may keep what it has seen.
-    objective = deepcopy(replica.objective)
-    last = config.model["output"]
+    samples, last = replica.parts.train, config.model["output"]
     apart = -(-len(samples) // MOST_TARGETS)
     targets = samples.targets[::apart]
     weights = None if samples.weights is None else samples.weights[::apart]
     rows = _rows(targets, spec).to(samples.dtype)
-
-    def mean_loss(outputs: Tensor) -> Tensor:
-        value: Tensor = objective(outputs.expand(len(targets), -1), targets, weights)
-        return value
-
-    def cost(outputs: Tensor) -> float:
-        return float(mean_loss(outputs))
-
-    def least(constants: list[Tensor]) -> float:
-        # A user's own loss may take no more than it takes in training.
-        if config.loss.is_plugin or len(constants) < MANY_CONSTANTS:
-            costs = [cost(outputs) for outputs in constants]
-        else:
-            some = max(MOST_OUTPUTS // (len(targets) * constants[0].shape[1]), 1)
-            blocks = torch.split(torch.stack(constants), some)
-            costs = [value for block in blocks for value in torch.vmap(mean_loss)(block).tolist()]
-        return min(filter(isfinite, costs), default=torch.nan)
-
+    # A copy, because the user's loss may keep what it has seen.
+    mean_loss = _MeanLoss(deepcopy(replica.objective), targets, weights, is_own=config.loss.is_plugin)
     classes = spec.task != "regression"
     constants = _constants_of_classes if classes else _constants
     # The best constant follows the samples that count most, and what a sample counts depends on the weight convention.
@@ -92,29 +73,52 @@ def floors(replica: Replica, spec: OutputSpec, config: Config) -> Floors:
     known = [each.double() for each in counts if each is not None and bool(each.any())] or [
         torch.ones(len(rows)).to(rows)
     ]
-    constant = least([candidate for each in known for candidate in constants(rows, each, spec, last)])
-    chance = cost(activated(torch.zeros_like(rows[:1]), last)) if classes else torch.nan
-    mistake, best, doubled = _mistake(config, spec, rows), -inf, torch.nan
-    if _takes_logits(config):
-        doubled = cost(rows)
+    constant = mean_loss.least([outputs for each in known for outputs in constants(rows, each, spec, last)])
+    chance = mean_loss.of(activated(torch.zeros_like(rows[:1]), last)) if classes else torch.nan
+    mistake = _mistake(config, spec, rows)
+    doubled = mean_loss.of(rows) if _takes_logits(config) else torch.nan
+    best = -inf
     if mistake in ("double_softmax", "double_sigmoid"):
         best = doubled
     elif mistake == "squashed":
-        best = cost(rows.clamp(0, 1))
+        best = mean_loss.of(rows.clamp(0, 1))
     elif mistake == "single_softmax":
-        best = cost(torch.ones_like(rows))
-    smoothing = torch.nan
-    # With other losses, or with class weights, the smoothed labels are not the outputs that cost least.
-    declared, parameters = loss_declaration(config.loss), config.loss.parameters
-    plain = declared is not None and declared.proper
-    plain = plain and not (parameters.get("class_weights") or parameters.get("pos_weight"))
-    if plain and not mistake and (share := parameters.get("label_smoothing")):
-        smoothing = cost(_ideal(rows, share, config.loss["inputs"], sigmoids=spec.output == "sigmoid"))
+        best = mean_loss.of(torch.ones_like(rows))
+    ideal = None if mistake else _ideal(rows, config, spec)
+    smoothing = torch.nan if ideal is None else mean_loss.of(ideal)
     return Floors(constant, chance, mistake, best, doubled, smoothing)
 
 
+@dataclass(frozen=True, slots=True)
+class _MeanLoss:
+    """The run's objective on these targets. `is_own`: whether the loss is the user's own."""
+
+    objective: Callable[[Tensor, Tensor, Tensor | None], Tensor]
+    targets: Tensor
+    weights: Tensor | None
+    is_own: bool
+
+    def of(self, outputs: Tensor) -> float:
+        """Return the loss of outputs, (N, K), or of a constant output, (1, K)."""
+        return float(self._of(outputs))
+
+    def least(self, constants: Sequence[Tensor]) -> float:
+        """Return the lowest finite loss of constant outputs, each (1, K); NaN if there is none."""
+        # A user's own loss may take no more than it takes in training.
+        if self.is_own or len(constants) < MANY_CONSTANTS:
+            losses = [self.of(outputs) for outputs in constants]
+        else:
+            some = max(MOST_OUTPUTS // (len(self.targets) * constants[0].shape[1]), 1)
+            blocks = torch.split(torch.stack(list(constants)), some)
+            losses = [value for block in blocks for value in torch.vmap(self._of)(block).tolist()]
+        return min(filter(isfinite, losses), default=torch.nan)
+
+    def _of(self, outputs: Tensor) -> Tensor:
+        return self.objective(outputs.expand(len(self.targets), -1), self.targets, self.weights)
+
+
 def _takes_logits(config: Config) -> bool:
-    """Whether the loss applies a softmax or a sigmoid itself."""
+    """Return whether the loss applies a softmax or a sigmoid itself."""
     declared = loss_declaration(config.loss)
     if declared is None or declared.prediction != "probabilities":
         return False
@@ -122,7 +126,7 @@ def _takes_logits(config: Config) -> bool:
 
 
 def _mistake(config: Config, spec: OutputSpec, rows: Tensor) -> str:
-    """The mistake that the config makes. The linter reports it too, but may have been told to let it pass."""
+    """Return the mistake that the config makes, "" for none. The linter reports it too, unless it was told not to."""
     inputs, last = config.loss.parameters.get("inputs"), config.model["output"]
     if last in ("softmax", "log_softmax") and spec.outputs == 1:
         return "single_softmax"
@@ -137,14 +141,14 @@ def _mistake(config: Config, spec: OutputSpec, rows: Tensor) -> str:
 
 
 def _rows(targets: Tensor, spec: OutputSpec) -> Tensor:
-    """Targets (N, K), class indices as one-hot rows."""
+    """Return the targets, (N, K), with class indices as one-hot rows."""
     if spec.task == "multiclass" and targets.ndim == 1:
         return F.one_hot(targets.long(), spec.outputs)
     return targets
 
 
 def _constants_of_classes(rows: Tensor, counts: Tensor, spec: OutputSpec, last: Output) -> Iterator[Tensor]:
-    """Constant outputs (1, K): equal ones, the class frequencies, always the most frequent class."""
+    """Yield constant outputs (1, K): equal ones, the class frequencies, always the most frequent class."""
     yield activated(torch.zeros_like(rows[:1]), last)
     shares = _mean(rows, counts).clamp(1e-7, 1 - 1e-7)
     exclusive = spec.task == "multiclass" and spec.output != "sigmoid"
@@ -161,7 +165,7 @@ def _constants_of_classes(rows: Tensor, counts: Tensor, spec: OutputSpec, last: 
 
 
 def _constants(rows: Tensor, counts: Tensor, spec: OutputSpec, last: Output) -> Iterator[Tensor]:
-    """Constant outputs (1, K) of a regression."""
+    """Yield constant outputs (1, K) of a regression."""
     mean = _mean(rows, counts)
     if spec.reads_as == "mean_and_log_variance":
         yield torch.cat([mean, _mean((rows - mean).square(), counts).log()], dim=1)
@@ -179,14 +183,14 @@ def _constants(rows: Tensor, counts: Tensor, spec: OutputSpec, last: Output) -> 
 
 
 def _mean(rows: Tensor, counts: Tensor) -> Tensor:
-    """The mean row, (1, K), each row weighted by how much it counts."""
+    """Return the mean row, (1, K), each row weighted by how much it counts."""
     if bool((counts == counts[0]).all()):
         return rows.mean(dim=0, keepdim=True)
     return ((rows.double() * counts.unsqueeze(1)).sum(dim=0, keepdim=True) / counts.sum()).to(rows.dtype)
 
 
 def quantiles(rows: Tensor, counts: Tensor, most: int = MOST_NUMBERS) -> Tensor:
-    """Quantiles at even distances, (QUANTILES, K), each row weighted by how much it counts.
+    """Return quantiles at even distances, (QUANTILES, K), each row weighted by how much it counts.
 
     `most`: how many numbers to hand to torch at a time.
     """
@@ -202,10 +206,18 @@ def quantiles(rows: Tensor, counts: Tensor, most: int = MOST_NUMBERS) -> Tensor:
     return torch.stack(columns, dim=1)
 
 
-def _ideal(rows: Tensor, share: float, inputs: str, *, sigmoids: bool) -> Tensor:
-    """The outputs with the least loss under label smoothing: those that reproduce the smoothed labels."""
+def _ideal(rows: Tensor, config: Config, spec: OutputSpec) -> Tensor | None:
+    """Return the outputs with the lowest loss under label smoothing: those that reproduce the smoothed labels.
+
+    None without label smoothing. With other losses, or with class weights, such outputs do not have the lowest loss.
+    """
+    declared, parameters = loss_declaration(config.loss), config.loss.parameters
+    share, weighted = parameters.get("label_smoothing"), parameters.get("class_weights") or parameters.get("pos_weight")
+    if declared is None or not declared.proper or weighted or not share:
+        return None
+    sigmoids, inputs = spec.output == "sigmoid", config.loss["inputs"]
     spread = 2 if sigmoids else rows.shape[1]
-    probabilities = rows * (1 - share) + share / spread
+    probabilities: Tensor = rows * (1 - share) + share / spread
     if inputs == "probabilities":
         return probabilities
     return probabilities.logit() if sigmoids and inputs == "logits" else probabilities.log()

@@ -130,7 +130,7 @@ def _word(verdict: Verdict) -> str:
 
 
 def every_seed(difference: PairedDifference) -> str:
-    """`all 6 seeds`, or `the one seed`."""
+    """Write `all 6 seeds`, or `the one seed`."""
     return f"all {difference.count} {difference.over}" if difference.count > 1 else f"the one {difference.over[:-1]}"
 
 
