@@ -108,11 +108,7 @@ def be_child(request: dict[str, Any]) -> None:
 def prepare(request: dict[str, Any]) -> None:
     """Make this process, which was just forked, like one that starts the command."""
     os.setpgid(0, 0)  # so that its own children can be ended with it
-    # As in a new process: a shell ignores Ctrl-C in background jobs, and the command that warmed up has left handlers.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_DFL)
-    interrupts.take_over()
+    signals_of_a_new_process()
     signal.alarm(request["limit"])  # ends it, whatever it does
     for descriptor, path in ((1, request["out"]), (2, request["err"])):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
@@ -123,6 +119,14 @@ def prepare(request: dict[str, Any]) -> None:
     for name, given in request["prepare"].items():
         module, _, function = name.partition(":")
         getattr(importlib.import_module(module), function)(**given)
+
+
+def signals_of_a_new_process() -> None:
+    """A shell ignores Ctrl-C in background jobs, and the command that warmed up has left handlers."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
+    interrupts.take_over()
 
 
 def flushed(code: int) -> int:

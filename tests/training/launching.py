@@ -12,12 +12,18 @@ from pathlib import Path
 # Forks the processes of each launch, one launch after the other, and reports their exit codes. A process that has not
 # left its group has the code 99. What each prints is in files of the folder.
 LAUNCHER = """
-import json, os, sys, traceback
+import gc, json, os, sys, traceback
 import torch.distributed
-import lossrun.screen, lossrun.training.starting.resume, lossrun.training.starting.start
 from lossrun.cli import main
+from tests.crash.fork_server import import_ahead, signals_of_a_new_process
+
+launches = json.loads(sys.argv[1])
+import_ahead(with_torch=True)
+gc.collect()
+gc.freeze()
 
 def run(launch, rank):
+    signals_of_a_new_process()
     os.chdir(launch["folder"])
     os.environ.update(launch["environment"], TORCHELASTIC_USE_AGENT_STORE="False")
     if launch["processes"] > 1:
@@ -40,7 +46,7 @@ def run(launch, rank):
     sys.stderr.flush()
     os._exit(99 if torch.distributed.is_initialized() else code)
 
-for launch in json.loads(sys.argv[1]):
+for launch in launches:
     children = []
     for rank in range(launch["processes"]):
         child = os.fork()
