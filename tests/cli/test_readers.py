@@ -48,7 +48,7 @@ OF_A_RUN = (
 )
 READ = (
     *("ls", "ls swept", "ls --format json", "list losses", "explain adam", "schema", "new --output -", "manual"),
-    *("check config.yaml", "script config.yaml --as pytorch", "find-lr config.yaml"),
+    *("check config.yaml", "script config.yaml --as pytorch", "find-lr config.yaml --set batch_size=full"),
     *(command.format(run="first", out="{out}") for command in OF_A_RUN),
     *("predict first --input new.csv", "predict first --input new.csv --output {out}/new.csv"),
     *("plot first second --output {out}/plot.svg", "compare swept", "compare stopped", "ls stopped", "show damaged"),
