@@ -84,7 +84,7 @@ def test_a_stopped_and_resumed_run_has_the_bits_of_the_whole(
     config = {**SMALL, "optimizer": optimizer, "seeds": seeds, "schedule": {"name": "one_cycle"}}
     whole = laboratory.start(config)
     stopped = laboratory.start(config, stop_at=0)
-    for steps in (1, 3, 4, 6):
+    for steps in (3, 4, 6):
         laboratory.resume(stopped, stop_at=steps)
     laboratory.resume(stopped)
     assert newest(whole).metadata["step"] == STEPS
