@@ -20,7 +20,18 @@ FOLDER: Final = Path(__file__).parent / "published"
 # What takes more than two seconds, or needs MNIST, and has its like among the smaller ones or our own: only the runner
 # trains it.
 LARGE: Final = {
-    *("31556268", "38648195", "48221692", "48385830", "48594888", "48934338", "52800582", "55328966", "59278771"),
+    *(
+        "31556268",
+        "38648195",
+        "47724077",
+        "48221692",
+        "48385830",
+        "48594888",
+        "48934338",
+        "52800582",
+        "55328966",
+        "59278771",
+    ),
 }
 
 
