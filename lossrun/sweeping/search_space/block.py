@@ -15,7 +15,7 @@ from lossrun.errors import Problem
 from lossrun.sweeping.search_space.axis import MOST_POINTS, read_axis
 from lossrun.sweeping.search_space.over_option import over_options
 from lossrun.sweeping.search_space.ranges import Span, log_ratio
-from lossrun.sweeping.search_space.space import Alternatives, Space, Tuning
+from lossrun.sweeping.search_space.space import FIRST_DRAWS, Alternatives, Space, Tuning
 from lossrun.sweeping.search_space.tune import read_tuning
 
 MOST_CELLS: Final = 10_000
@@ -218,6 +218,12 @@ class _Reader:
         fixed = [one.key for one in alternatives if one.is_tunable]
         if sampler == "tpe" and spans and fixed and not self.problems:
             self.refuse(fixed[0], "tpe draws every tuned key; give this one a range without points too")
+        if sampler == "tpe" and samples is not None and samples <= FIRST_DRAWS and not self.problems:
+            self.refuse(
+                "samples",
+                f"tpe draws the first {FIRST_DRAWS} values at random, so it would draw none of {samples}; set more, "
+                "such as samples: 30, or leave out sampler",
+            )
         if sampler == "tpe" and find_spec("optuna") is None:
             self.refuse("sampler", 'tpe needs Optuna, which is not installed: pip install "lossrun[optuna]"')
         return str(sampler)

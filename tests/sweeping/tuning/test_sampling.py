@@ -89,6 +89,7 @@ def test_a_sweep_draws_as_many_values_for_each_pair_and_the_same_ones_after_a_ki
     [
         ({"learning_rate": SPAN, "samples": 20, "sampler": "bayes"}, "expected random or tpe"),
         ({"learning_rate": {**SPAN, "points": 5}, "sampler": "tpe"}, "set samples"),
+        ({"learning_rate": SPAN, "samples": 10, "sampler": "tpe"}, "the first 10 values at random"),
         ({"learning_rate": SPAN, "samples": 20, "sampler": "tpe", "tune": False}, "learns from the tuning scores"),
     ],
 )
