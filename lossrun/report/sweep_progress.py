@@ -103,7 +103,7 @@ class _Bar(Progress):
                 self.update(task.id, completed=self.ended + done)
         yield from super().get_renderables()
         for line in (*lines, *(self.best.lines() if self.best else ())):
-            yield Text(line, no_wrap=True, overflow="ellipsis")
+            yield Text(line)  # wrapped, because the score comes after a name that may be long
 
 
 @contextmanager

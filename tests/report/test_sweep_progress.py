@@ -47,9 +47,9 @@ def test_many_pairs_are_cut() -> None:
     assert lines[-1] == "... and 2 more pairs"
 
 
-def printed(*, terminal: bool) -> str:
+def printed(*, terminal: bool, width: int = 80) -> str:
     file = io.StringIO()
-    console = Console(file=file, width=80, force_terminal=terminal, _environ={"TERM": "xterm"})
+    console = Console(file=file, width=width, force_terminal=terminal, _environ={"TERM": "xterm"})
     with cells_progress(console, best(), hidden=False) as (begins, ended):
         begins("tune", 2)
         ended(cell(0.1), "finished", "")
@@ -61,6 +61,7 @@ def test_a_terminal_shows_the_counts_and_the_best_so_far() -> None:
     text = printed(terminal=True)
     assert "2/2, 1 diverged" in text
     assert "loss=mse: val_rmse 3.000 with learning_rate=0.1" in text
+    assert "val_rmse 3.000" in printed(terminal=True, width=24)
 
 
 def test_a_pipe_gets_a_line_for_each_cell() -> None:
