@@ -180,7 +180,8 @@ def method(result: SweepResult) -> str:
     tuning = result.tuning
     tuned = list(dict.fromkeys(key for pair in tuning.pairs for trial in pair.trials for key in trial.values))
     counts = {count for pair in tuning.pairs for count in pair.tried or [len(pair.trials)]}
-    values = _counted(counts, "combination" if len(tuned) > 1 else "value")
+    what = "combination" if len(tuned) > 1 else "value"
+    values = _counted(counts, what)
     # In the first round of halving all repetitions try each value, later only those that keep it.
     over = _counted({len(pair.every[0].cell.config["seeds"]) // tuning.repeats for pair in tuning.pairs}, "seed")
     comparisons = [board.comparison for board in result.boards if board.comparison is not None]
@@ -207,8 +208,8 @@ def method(result: SweepResult) -> str:
         each = -(-fresh // tuning.repeats)
         return (
             f"each pair was tuned on each of {tuning.repeats} {splits} separately, over {values} of "
-            f"{keys} on {over}{halving}, by the validation {metric} of that {splits[:-1]}; the best value was then "
-            f"trained on it with {each} other seed{'s' if each != 1 else ''}, so no value was chosen by the samples "
+            f"{keys} on {over}{halving}, by the validation {metric} of that {splits[:-1]}; the best {what} was then "
+            f"trained on it with {each} other seed{'s' if each != 1 else ''}, so no {what} was chosen by the samples "
             f"that it is tested on, and the comparison includes the tuning{against}"
         )
     if tuning.repeats > 1:
@@ -216,13 +217,13 @@ def method(result: SweepResult) -> str:
         which = "the seeds for which it found a value are" if lacking else every
         return (
             f"each pair was tuned {tuning.repeats} times, each time over {values} of {keys} on {over} of "
-            f"its own{halving}, by validation {metric}; the best value of each time was then trained on one other "
+            f"its own{halving}, by validation {metric}; the best {what} of each time was then trained on one other "
             f"seed; {which} compared, so that the comparison includes the tuning"
             f"{against}"
         )
     return (
         f"each pair was tuned over {values} of {keys} on {over}{halving}, by validation {metric}; "
-        f"the best value of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}{compared}{against}"
+        f"the best {what} of each was then trained on {fresh} other seed{'s' if fresh != 1 else ''}{compared}{against}"
     )
 
 

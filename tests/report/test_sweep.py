@@ -1,8 +1,10 @@
 import io
 import itertools
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -11,7 +13,8 @@ from lossrun.analysis.sweeps.result import SweepResult, result_of
 from lossrun.report.comparison.formats import written
 from lossrun.report.html.figures import style
 from lossrun.report.html.sensitivity import tuning_section
-from lossrun.report.sweep import print_sweep, tuning_blocks
+from lossrun.report.sweep import method, print_sweep, tuning_blocks
+from tests.sweeping.simulated import Trainings, planned, simulated
 from tests.written_sweeps import written_sweep
 
 LOSSES = ("mse", "mae", "huber")
@@ -145,3 +148,11 @@ def test_curves_of_the_page_have_letter_and_style_of_their_runs(result: SweepRes
         for place, pair in enumerate(pairs):
             assert f'<span class="name">{letters(len(pairs))[place]} {pair}</span>' in page
         assert len(set(re.findall(r'<g class="(c\d d\d)"><circle', page))) == len(result.tuning.pairs)
+
+
+def test_the_sentence_counts_combinations_where_several_keys_are_tuned() -> None:
+    rates = {"learning_rate": {"log_range": [1e-3, 1e-1], "points": 3}, "batch_size": {"range": [8, 9], "points": 2}}
+    trainings = Trainings(np.random.default_rng(0), lambda rate, _: -math.log10(rate), own=0.1, noise=0.1)
+    text = method(simulated(planned(rates, pairs=2), trainings))
+    assert "over 6 combinations of learning_rate and batch_size on 2 seeds" in text
+    assert "the best combination of each was then trained" in text
