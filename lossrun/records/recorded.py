@@ -178,11 +178,8 @@ def read_description(path: Path) -> Description:
     else:
         config = config_file.parsed(files.config_path, text)
         edited += edits(files.config_path, started["config"], config) if started else ()
-    try:
-        environment = strict_json.loads_plain(facts)
-    except ValueError as error:
-        raise RunError(f"cannot read {files.run_json}: {error}; the file is damaged: restore a copy") from error
-    if not isinstance(environment, dict) or not config.keys() >= _KEYS:
+    environment = _environment(files, facts)
+    if environment is None or not config.keys() >= _KEYS:
         raise RunError(
             f"{path} is not a run of lossrun, or its config.yaml or run.json is damaged: restore it from a copy"
         )
@@ -198,6 +195,15 @@ def read_description(path: Path) -> Description:
     if effective != started.get("config"):  # that one was checked with the ledger
         formats.check(files.ledger_path if started else files.config_path, effective, formats.CONFIG)
     return Description(effective, environment, events, torn, tuple(edited), verified=bool(started))
+
+
+def _environment(files: RunDirectory, content: bytes) -> dict[str, Any] | None:
+    """Return the mapping that run.json holds; None if it holds anything else. Raises RunError if it is not JSON."""
+    try:
+        environment = strict_json.loads_plain(content)
+    except ValueError as error:
+        raise RunError(f"cannot read {files.run_json}: {error}; the file is damaged: restore a copy") from error
+    return environment if isinstance(environment, dict) else None
 
 
 def _is_not_what_was_trained(

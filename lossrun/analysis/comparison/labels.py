@@ -57,12 +57,7 @@ def named_by_user(
     Raises:
         UsageError: For too many labels, an empty one, the same one twice, or a run that does not exist.
     """
-    places: dict[str, int] = dict(zip(letters(len(runs)), range(len(runs)), strict=True))
-    for place, members in enumerate(runs):
-        for run in members:
-            paths = {spec for spec, path in specs.items() if path.resolve() == run.path.resolve()}
-            for name in (run.name, bare_name(run.path.resolve()), str(run.path), *paths):
-                places.setdefault(name, place)
+    places = _places(runs, specs)
     by_place: dict[int, str] = {}
     positional: list[str] = []
     for text in given:
@@ -88,6 +83,17 @@ def named_by_user(
         if labelled.count(label) > 1:
             raise UsageError(f"--label {label}: two runs would have this label; give each run a different one")
     return labelled
+
+
+def _places(runs: Sequence[Sequence[RecordedRun]], specs: Mapping[str, Path]) -> dict[str, int]:
+    """Return the place of the label that each name of a run means: its letter, its names, and what the user typed."""
+    places: dict[str, int] = dict(zip(letters(len(runs)), range(len(runs)), strict=True))
+    for place, members in enumerate(runs):
+        for run in members:
+            typed = {spec for spec, path in specs.items() if path.resolve() == run.path.resolve()}
+            for name in (run.name, bare_name(run.path.resolve()), str(run.path), *typed):
+                places.setdefault(name, place)
+    return places
 
 
 def _chosen(differences: Sequence[Difference], runs: int) -> list[Difference]:

@@ -146,30 +146,43 @@ def _per_seed_csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]
 
 def _csv_rows(comparison: ComparedRuns) -> Iterator[tuple[object, ...]]:
     for index, run in enumerate(comparison.runs):
-        for metric in comparison.metrics:
-            moments = [("best", metric.at_best, run.best_epochs), ("last", metric.at_last, run.last_epochs)]
-            if isinstance(comparison.at, int):
-                moments.append(("given", metric.measured, dict.fromkeys(run.seeds, comparison.at)))
-            for at, measured, epochs in moments:
-                for seed, value in _per_seed(measured.values[index]):
-                    yield run.name, run.label, seed, metric.name, at, epochs.get(seed, ""), repr(value)
-        if comparison.target:
-            reached = comparison.target.runs[index]
-            first = reached.epochs.per_seed if reached.epochs else {}
-            for name, spread in (
-                ("epochs_to_target", reached.epochs),
-                ("seconds_to_target", reached.seconds),
-                ("mean_height", reached.area),
-            ):
-                for seed, value in _per_seed(spread):
-                    yield run.name, run.label, seed, name, "target", first.get(seed, ""), repr(value)
-            for seed, epoch in first.items():
-                at_once = reached.at_once
-                yield run.name, run.label, seed, "seeds_at_once", "target", epoch, "" if at_once is None else at_once
-        for curve in comparison.curves:
-            for epoch, values in curve.rows.items():
-                for seed, value in _per_seed(values[index]):
-                    yield run.name, run.label, seed, curve.name, "epoch", epoch, repr(value)
+        for rows in (_metric_rows, _target_rows, _curve_rows):
+            for row in rows(comparison, index):
+                yield run.name, run.label, *row
+
+
+def _metric_rows(comparison: ComparedRuns, index: int) -> Iterator[tuple[object, ...]]:
+    run = comparison.runs[index]
+    for metric in comparison.metrics:
+        moments = [("best", metric.at_best, run.best_epochs), ("last", metric.at_last, run.last_epochs)]
+        if isinstance(comparison.at, int):
+            moments.append(("given", metric.measured, dict.fromkeys(run.seeds, comparison.at)))
+        for at, measured, epochs in moments:
+            for seed, value in _per_seed(measured.values[index]):
+                yield seed, metric.name, at, epochs.get(seed, ""), repr(value)
+
+
+def _target_rows(comparison: ComparedRuns, index: int) -> Iterator[tuple[object, ...]]:
+    if not comparison.target:
+        return
+    reached = comparison.target.runs[index]
+    first = reached.epochs.per_seed if reached.epochs else {}
+    for name, spread in (
+        ("epochs_to_target", reached.epochs),
+        ("seconds_to_target", reached.seconds),
+        ("mean_height", reached.area),
+    ):
+        for seed, value in _per_seed(spread):
+            yield seed, name, "target", first.get(seed, ""), repr(value)
+    for seed, epoch in first.items():
+        yield seed, "seeds_at_once", "target", epoch, "" if reached.at_once is None else reached.at_once
+
+
+def _curve_rows(comparison: ComparedRuns, index: int) -> Iterator[tuple[object, ...]]:
+    for curve in comparison.curves:
+        for epoch, values in curve.rows.items():
+            for seed, value in _per_seed(values[index]):
+                yield seed, curve.name, "epoch", epoch, repr(value)
 
 
 def _per_seed(spread: Spread | None) -> list[tuple[int, float]]:
