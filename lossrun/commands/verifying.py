@@ -53,4 +53,5 @@ def verify(
     else:
         print_verification(stdout(), found)
     if not found.passed:
-        raise RunError(*(f"{found.run} does not match its records: {text}" for text in found.problems))
+        how = "cannot be confirmed here" if found.verdict == "differs elsewhere" else "does not match its records"
+        raise RunError(*(f"{found.run} {how}: {text}" for text in found.problems))

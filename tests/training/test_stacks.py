@@ -13,10 +13,13 @@ import pytest
 from lossrun.config import from_mapping
 from lossrun.errors import DivergedError, LockedError, StoppedError
 from lossrun.experiment import Experiment, load_experiment
+from lossrun.inference.verifying import verified
 from lossrun.records import checkpoints, ledger, recorded
 from lossrun.records.lock import writing
 from lossrun.records.run_directory import RunDirectory
 from lossrun.records.sweep_directory import holding_stack, stack_directory
+from lossrun.report.layout.console import printed
+from lossrun.report.verification import print_verification
 from lossrun.training import finish, saving
 from lossrun.training.loop import train
 from lossrun.training.process.stopping import Request
@@ -118,6 +121,16 @@ def test_every_member_is_a_complete_run_and_nothing_else_is_left(whole: Stack) -
         assert step == (last["step"] if last["event"] == "finished" else 0)
         best = checkpoints.best_files(whole.run(name).checkpoints)
         assert [path.name for path in best] == ([] if name == "wild" else [last["best_weights"]])
+
+
+def test_a_member_that_is_trained_again_alone_is_not_called_wrong(whole: Stack) -> None:
+    """`verify` trains one run; its last bits are those of the stack."""
+    found = verified(whole.run("usual").path)
+    assert found.verdict == "differs elsewhere"
+    assert "trained in a stack with other cells" in found.problems[0]
+    text = printed(lambda console: print_verification(console, found))
+    assert "differs elsewhere" in text
+    assert "WRONG" not in text
 
 
 def test_members_agree_with_lone_runs(whole: Stack, laboratory: Laboratory) -> None:
