@@ -282,9 +282,11 @@ def new(
     if str(output) == "-":
         write_data(starting_text(name))
         return
-    schema = write_config(name, output)
-    word = "train" if read(output, []).sweep is None else "sweep"
-    note(stderr(), f"{output} written, and {schema} for your editor. Next:\n  {command(word, output)}")
+    schema, written = write_config(name, output), read(output, [])
+    word = "train" if written.sweep is None else "sweep"
+    own = "Put the path and the target of your own file into it, then"
+    then = own if "path" in written.config.dataset.parameters else "Next"
+    note(stderr(), f"{output} written, and {schema} for your editor. {then}:\n  {command(word, output)}")
 
 
 def fetch(

@@ -268,7 +268,8 @@ def _classes(column: np.ndarray, task: Task, words: bool, where: str, classes: t
         classes, numbered = _names(distinct), False
     notes = tuple(written_alike(classes, "classes"))
     if task == "binary" and len(classes) != 2:
-        raise DataError(f"{where}: {len(classes)} classes ({', '.join(classes[:5])}); a binary task has 2")
+        told = [f"{len(classes)} classes ({', '.join(classes[:5])}); a binary task has 2", *notes]
+        raise DataError(f"{where}: {'; '.join(told)}")
     if len(classes) < 2:
         raise DataError(f"{where}: only the class {classes[0]}; expected at least 2 classes")
     if task == "binary":

@@ -66,6 +66,8 @@ def read_table(
     rows, lines = _rows(path, delimiter, key)
     if declares := bool(rows) and _is_declaration(path, rows[0], delimiter, key):
         del rows[0], lines[0]
+    if header and len(rows) == 1:
+        check_header(path, lines[0], rows[0], form, key)  # a single row of data is no header
     if header and len(rows) < 2:
         raise DataError(
             f"{path}: {'there is a header but no row' if rows else 'the file is empty'}; expected a header line and "

@@ -74,6 +74,7 @@ def test_the_place_of_a_wrong_value_is_called_as_the_reader_wants() -> None:
         (["a", "b"], "regression", "holds words such as 'a'; a regression needs numbers"),
         ([0.5, 1.0], "binary", "0.5 is not a class"),
         ([0, 1, 2], "binary", "3 classes"),
+        (["no", "Yes", "yes"] * 9, "binary", "a binary task has 2; .* look like the same: 'Yes' and 'yes'"),
         ([1, 1], "multiclass", "only the class 1"),
         ([[0, 1], [1, 1]], "binary", "has one"),
         ([[1, 1], [0, 1]], "multiclass", "one-hot"),

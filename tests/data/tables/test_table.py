@@ -33,6 +33,7 @@ def test_a_tab_may_be_written_out(tmp_path: Path, delimiter: str) -> None:
     [
         ("", "empty"),
         ("a,b\n", "there is a header but no row"),
+        ("1,2\n", "the first line holds only numbers"),
         ("a,b\n1,2\n1,2,3\n", r"table.csv:3: 3 cells, but the header has 2"),
         ("a,b,a\n1,2,3\n", "'a' names the columns 1 and 3"),
         ("a,b,\n1,2,\n", "column 3 has no name.* if every line ends with a delimiter, delete these"),
