@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final, get_args, get_origin
 from typer.core import TyperCommand, TyperGroup
 
 from lossrun.arguments import path
+from lossrun.packaged import packaged_config
+from lossrun.shell import command
 
 _NOT_READY: Final = object()
 
@@ -29,6 +31,16 @@ class Group(TyperGroup):
         _leave_words_alone(self, ctx)
         show_switches_alone(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command. For `help`, and for a config without a command, the error says what to write."""
+        word = args[0]
+        if self.get_command(ctx, word) is None:
+            if word == "help":
+                ctx.fail(f"No such command 'help'. Write {command('--help')} or {command('COMMAND', '--help')}.")
+            if Path(word).suffix in (".yaml", ".yml") or packaged_config(Path(word)):
+                ctx.fail(f"No such command {word!r}. To train this config: {command('train', word)}")
+        return super().resolve_command(ctx, args)
 
 
 def show_switches_alone(params: Sequence[Any]) -> None:

@@ -66,10 +66,25 @@ def test_train_resume_compare(lossrun: Run, config: Path, tmp_path: Path) -> Non
         ("--lr=0.1", "use --set learning_rate=..."),
         ("--batch-size=8", "use --set batch_size=..."),
         ("--qiet", "--quiet"),
+        ("epochs=5", "for keys of the config, use --set epochs=5"),
     ],
 )
 def test_a_key_of_the_config_given_as_an_option(lossrun: Run, config: Path, option: str, expected: str) -> None:
     result = lossrun("train", "config.yaml", option)
+    assert result.code == 2
+    assert expected in " ".join(result.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("help", "Write lossrun --help or lossrun COMMAND --help."),
+        ("config.yaml", "To train this config: lossrun train config.yaml"),
+        ("quickstart", "To train this config: lossrun train quickstart"),
+    ],
+)
+def test_a_word_that_is_not_a_command_is_answered(lossrun: Run, word: str, expected: str) -> None:
+    result = lossrun(word)
     assert result.code == 2
     assert expected in " ".join(result.err.replace("│", " ").split())
 
@@ -154,6 +169,7 @@ def test_list_schema_new(lossrun: Run, tmp_path: Path) -> None:
     assert "dataset" in json.loads(lossrun("schema").out)["properties"]
     for template in ("regression", "classification"):
         assert lossrun("new", template, "--output", f"{template}.yaml").code == 0
+    assert "the target of your own file into it, then:\n" in lossrun("new", "table", "--output", "table.yaml").err
     assert "lossrun sweep s.yaml\n" in lossrun("new", "sweep-quick", "--output", "s.yaml").err
     again = lossrun("new", "regression", "--output", "regression.yaml")
     assert again.code == 2
