@@ -117,9 +117,10 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
         name, floor = "non_finite", nan
         step, rate = seen.first_bad or (step, rate)
     else:
-        suspected = _suspected(seen, health, look)
         # A loss that was large during the epoch may have caused lasting harm.
-        looks_diverged = bool(suspected) or _exploded(row["train_loss"], health, seen.floors)
+        was_large = _exploded(row["train_loss"], health, seen.floors) and not _stands_still(seen, before)
+        suspected = _suspected(seen, health, look, was_large=was_large)
+        looks_diverged = bool(suspected) or was_large
         health = replace(health, suspicious=before.suspicious + 1 if looks_diverged else 0)
         if looks_diverged:
             confirmed = _confirmed(suspected, seen, before, health)
@@ -142,14 +143,28 @@ def examine(seen: SeedEpoch, before: Health, look: OutputChecks) -> tuple[Health
     return health if DIAGNOSES[name].of_the_end else replace(health, named=(*health.named, name)), finding
 
 
-def _suspected(seen: SeedEpoch, health: Health, look: OutputChecks) -> str:
-    """Return the kind of divergence that a finite loss at the end of the epoch suggests; "" for no divergence."""
+def _suspected(seen: SeedEpoch, health: Health, look: OutputChecks, *, was_large: bool) -> str:
+    """Return the kind of divergence that a finite loss at the end of the epoch suggests; "" for no divergence.
+
+    Args:
+        was_large: Whether the loss of the whole epoch has exploded. The last steps may hold few samples, or unusual
+            ones, so that their loss is not enough to decide.
+    """
     constant = seen.floors.constant if seen.floors else nan
     # A loss below that of the best constant proves that the outputs depend on the inputs.
     beaten = seen.recent_loss < constant - NEAR * abs(constant)
     if not beaten and not _bad_by_design(seen.floors) and look.outputs_are_constant() and look.first_gradient_is_zero():
         return "dead"
-    return "exploded" if _exploded(seen.recent_loss, health, seen.floors) else ""
+    return "exploded" if was_large and _exploded(seen.recent_loss, health, seen.floors) else ""
+
+
+def _stands_still(seen: SeedEpoch, before: Health) -> bool:
+    """Return whether the loss is that of earlier epochs: then it was as high before the first step.
+
+    The first batch does not always show that, for instance if a few samples have all of the loss.
+    """
+    loss = seen.row["train_loss"]
+    return bool(before.losses) and abs(loss - before.losses[-1]) <= STILL * abs(loss)
 
 
 def _exploded(loss: float, health: Health, floors: Floors | None) -> bool:

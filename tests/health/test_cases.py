@@ -113,6 +113,16 @@ def test_a_single_epoch_that_ends_well_has_not_exploded(laboratory):
     assert diverged is None
 
 
+# the first batch holds none of the samples that have nearly all of the loss, and later epochs are compared with it.
+def test_a_loss_that_was_as_high_before_the_first_step_has_not_exploded(laboratory):
+    inputs = np.random.default_rng(1).normal(size=(100, 2))
+    far = inline(np.append(inputs, [[1000.0, 1000.0]], axis=0), np.arange(101) % 2, "binary")
+    config = {"dataset": {**far, "validation": 0}, "model": "mlp", "loss": "binary_cross_entropy", "batch_size": 8}
+    session, findings, diverged = trained(laboratory, {**config, "learning_rate": 1e-30, "epochs": 4})
+    assert rows(session.run)[0]["train_loss"] > 4 * np.log(2)
+    assert (names(findings), diverged) == (["stuck"], None)
+
+
 # outputs within 4.8e-7 of each other are called dead for good, in float32 and from tiny weights.
 def test_a_slow_start_from_tiny_weights_is_not_dead(laboratory, monkeypatch):
     model = {"name": "mlp", "hidden": [50, 50, 50], "activation": "tanh", "init": {"name": "normal", "std": 0.001}}

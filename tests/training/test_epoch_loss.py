@@ -1,6 +1,5 @@
 """An epoch's train_loss, with weights that hardly move, is the loss of the whole training part at once."""
 
-from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from lossrun.catalog.declaration import Loss
 from lossrun.catalog.losses import LOSSES
 from lossrun.config import from_mapping
-from lossrun.errors import DivergedError
 from lossrun.experiment import load_experiment
 from lossrun.steps.evaluate import evaluate
 from lossrun.training.events import EpochRecord
@@ -64,9 +62,7 @@ def both(laboratory: Laboratory, config: dict[str, Any]) -> list[tuple[float, fl
     After one of two epochs, before it is asked what is wrong with a run that stands still."""
     examined = load_experiment(from_mapping(config, laboratory.folder), laboratory.folder)
     with begin(prepare(examined), laboratory.folder / "runs") as session:
-        # A first epoch that stands still may look like an explosion: some untrained outputs are far off.
-        with suppress(DivergedError):
-            next(event for event in train(session, lambda: None) if isinstance(event, EpochRecord))
+        next(event for event in train(session, lambda: None) if isinstance(event, EpochRecord))
         scored = [evaluate(r, r.parts.train, session.output_spec).loss for r in session.replicas]
     recorded = {row["seed"]: row["train_loss"] for row in rows(session.run)}
     return [(recorded[r.seed], loss) for r, loss in zip(session.replicas, scored, strict=True)]
