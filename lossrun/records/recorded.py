@@ -13,7 +13,7 @@ from lossrun.records.files.contents import content, gone, incomplete, length_of
 from lossrun.records.files.digests import DAMAGED, PrefixDigest, of_text
 from lossrun.records.files.edits import digest, edits
 from lossrun.records.history import History
-from lossrun.records.run_directory import RunDirectory, missing_files
+from lossrun.records.run_directory import RunDirectory, has_lost_a_file, missing_files
 from lossrun.records.status import Status, status
 from lossrun.shell import command, run_command
 
@@ -163,6 +163,8 @@ def read_description(path: Path) -> Description:
     if not is_there(path):
         raise RunError(gone(path))
     if missing := missing_files(path):
+        if has_lost_a_file(path):
+            raise RunError(f"{path} has lost its {' and its '.join(missing)}; restore it from a copy")
         raise RunError(
             f"{path} is not a run directory: it has no {' and no '.join(missing)}; "
             f"`{command('ls', runs_dir=path.parent)}` lists the runs"

@@ -17,7 +17,7 @@ from lossrun.files import read_regular
 from lossrun.records import checkpoint_headers, ledger, lock
 from lossrun.records.files import durable, strict_json
 from lossrun.records.files.contents import unreadable
-from lossrun.records.run_directory import RunDirectory, is_run
+from lossrun.records.run_directory import RunDirectory, has_lost_a_file, is_run
 from lossrun.records.status import Status, status
 from lossrun.records.sweep_directory import is_sweep
 from lossrun.shell import join
@@ -79,7 +79,11 @@ def whole_runs(runs: Sequence[Path], runs_dir: Path) -> Removables:
     for run in runs:
         if run in links:
             continue
-        if not (is_ours(run) or is_sweep(run)) or run.is_symlink() or run.resolve().parent != runs_dir.resolve():
+        if (
+            not (is_ours(run) or is_sweep(run) or has_lost_a_file(run))
+            or run.is_symlink()
+            or run.resolve().parent != runs_dir.resolve()
+        ):
             raise UsageError(
                 f"{run} is not a run directory in {runs_dir}, and nothing else is removed; "
                 f"if it is a run, name its folder: {join(['--runs-dir', run.resolve().parent])}"
@@ -109,7 +113,7 @@ def remove(what: Removable) -> int:
         if HIDDEN.fullmatch(path.name):
             shutil.rmtree(path)
             return what.size
-        if not (is_run(path) or is_sweep(path)):
+        if not (is_run(path) or is_sweep(path) or has_lost_a_file(path)):
             raise FileNotFoundError(path)
         with lock.writing(path):
             if _ledger_length(path) != what.ledger_length:

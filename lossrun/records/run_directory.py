@@ -136,11 +136,15 @@ def file_contents(config: Mapping[str, Any], environment: Mapping[str, Any]) -> 
 
 
 def all_runs(runs_dir: Path) -> list[Path]:
-    """Return every run directory directly in `runs_dir`, oldest first.
+    """Return every run directory directly in `runs_dir`, oldest first, also one that has lost a file.
 
     A folder that this process may not read counts as a run if its name looks like one.
     """
-    return names.oldest_first(runs_dir, lambda path: is_run(path) and (names.is_stamped(path) or is_open(path)))
+
+    def belongs(path: str) -> bool:
+        return (names.is_stamped(path) or is_open(path)) if is_run(path) else has_lost_a_file(path)
+
+    return names.oldest_first(runs_dir, belongs)
 
 
 def is_open(path: Path | str) -> bool:
@@ -158,6 +162,11 @@ def is_run(path: Path | str) -> bool:
     The files may be damaged, broken links, or on a failing disk; reading the run then raises an error.
     """
     return not missing_files(path)
+
+
+def has_lost_a_file(path: Path | str) -> bool:
+    """Return whether this was a run: its name and its checkpoints tell, although a file that every run has is gone."""
+    return names.is_stamped(str(path)) and is_there(f"{path}/checkpoints") and not is_run(path)
 
 
 def missing_files(path: Path | str) -> list[str]:

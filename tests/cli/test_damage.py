@@ -161,6 +161,17 @@ def test_an_edited_run_json_is_named_by_its_key(lossrun: Run, run: Path) -> None
         assert (result.code, 'run.json: step is "eager"' in result.err) == (4, True)
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "run.json"])
+def test_a_run_that_has_lost_a_file_is_still_a_run(lossrun: Run, run: Path, name: str) -> None:
+    (run / name).unlink()
+    for command, code in ((("ls",), 0), (("show", "first"), 4), (("resume", "first"), 4)):
+        result = lossrun(*command)
+        told = " ".join((result.err + result.out).split())
+        assert (result.code, f"has lost its {name}" in told) == (code, True), command
+    assert lossrun("rm", "first", "--yes").code == 0
+    assert not run.exists()
+
+
 def test_another_run_s_config_is_refused(lossrun: Run, run: Path) -> None:
     assert lossrun("train", "config.yaml", "--name", "other", "--set", "loss=mae", "--quiet").code == 0
     (other,) = run.parent.glob("*-other")
