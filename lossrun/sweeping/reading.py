@@ -1,6 +1,6 @@
 """Read a sweep: its base config, what it tries, and its cells, with the mistakes of all three at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -32,6 +32,8 @@ def read_sweep(draft: Draft, over: Sequence[str] = ()) -> ReadSweep:
     try:
         base = draft.validated()
     except ConfigError as error:
+        if not isinstance(draft.raw, Mapping):  # an empty file, for instance: it has no keys to look at
+            raise
         problems += error.found
     space, of_block = readable_space(draft, over, None if base is None else base.config)
     # Combinations may be too many to be made if something is wrong, and most mistakes are in a single value.

@@ -160,6 +160,13 @@ def test_the_first_failure_ends_a_sweep_that_is_told_so(lossrun: Run, tmp_path: 
     assert sorted(path.name for path in directory.glob("final-*")) == ["final-0002-mse", "final-0003-mae"]
 
 
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "- mse\n- mae\n", "5\n", "mse\n"])
+def test_a_file_that_is_no_config_is_refused_as_check_refuses_it(lossrun: Run, tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    checked, swept = lossrun("check", "c.yaml"), lossrun("sweep", "c.yaml", "--over", "loss=mse,mae")
+    assert (swept.code, swept.err) == (checked.code, checked.err) == (2, swept.err)
+
+
 @pytest.mark.parametrize(
     ("block", "message"),
     [
