@@ -26,6 +26,13 @@ def test_it_goes_to_a_file_that_does_not_exist_yet(lossrun: Run, config: Path, t
     assert (tmp_path / "mine.py").read_text() == text
 
 
+@pytest.mark.parametrize("name", ['say """.yaml', "C:\\Users\\N.yaml", "caf\udce9.yaml"])
+def test_the_name_of_the_config_cannot_break_the_script(lossrun: Run, config: Path, tmp_path: Path, name: str) -> None:
+    config.rename(tmp_path / name)
+    assert lossrun("script", name, "--as", "pytorch", "-o", "mine.py").code == 0
+    compile((tmp_path / "mine.py").read_bytes(), "mine.py", "exec")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

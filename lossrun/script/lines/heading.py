@@ -3,6 +3,7 @@
 from textwrap import wrap
 
 from lossrun.catalog.schedules import moves
+from lossrun.output import harmless
 from lossrun.script.lines import rates
 from lossrun.script.lines.script_input import TITLES, ScriptInput
 from lossrun.script.lines.text import number
@@ -30,9 +31,15 @@ def heading(experiment: ScriptInput, framework: str, packages: list[str]) -> str
     if framework == "keras":
         text += " Keras computes with TensorFlow unless KERAS_BACKEND=torch (or jax) is set."
     about = "\n".join(wrap(text, 88, break_on_hyphens=False))
-    # The text is part of a docstring.
-    again = experiment.command.replace("\\", "\\\\").replace('"', '\\"')
-    return f"{what}, in {TITLES[framework]}.\n\n{about}\n" + (f"\n    {again}\n" if again else "")
+    again = f"\n    {experiment.command}\n" if experiment.command else ""
+    return _in_docstring(f"{what}, in {TITLES[framework]}.\n\n{about}\n{again}")
+
+
+def _in_docstring(text: str) -> str:
+    """Escape what ends a docstring, or means something else in it. The name of a file may hold anything."""
+    # Half of a surrogate pair stands for a byte of a name that is not text.
+    writable = harmless(text).encode("utf-8", "backslashreplace").decode()
+    return writable.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def settings(experiment: ScriptInput) -> list[str]:
