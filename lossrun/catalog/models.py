@@ -9,23 +9,37 @@ from lossrun.catalog.declaration import Component, Layer, Model
 from lossrun.catalog.parameter import Nested, Parameter
 
 _SPELLINGS: Final = {alias.spelling: one.name for one in ACTIVATIONS for alias in one.aliases}
+_SPELLINGS_OF_OUTPUTS: Final = {
+    **{spelling: name for spelling, name in _SPELLINGS.items() if name in ("none", "sigmoid")},
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+}
 # Why an activation of hidden layers cannot be one of the last layer.
 _NEVER_NEGATIVE: Final = (
     "never gives a negative number, and where it gives 0 it has no gradient, so an output may be stuck at 0"
 )
+_BENT: Final = "bends the outputs at 0 for no reason that the targets give"
+_OVERFLOWS: Final = "overflows from 89 on; for counts use the loss poisson_nll, which takes the exponential itself"
 _WHY_NOT: Final = {
     "relu": _NEVER_NEGATIVE,
     "relu6": _NEVER_NEGATIVE,
     "tanh": "gives numbers from -1 to 1, and no task here has such targets: classes are 0 or 1",
-    "leaky_relu": "bends the outputs at 0 for no reason that the targets give",
+    "leaky_relu": _BENT,
+    "prelu": _BENT,
     "elu": "gives no number below -1",
+    "celu": "gives no number below -1",
     "selu": "gives no number below -1.76",
     "gelu": "gives no number below -0.17",
     "silu": "gives no number below -0.28",
     "swish": "gives no number below -0.28",
+    "mish": "gives no number below -0.31",
+    "hard_swish": "gives no number below -0.38",
     "softplus": "never gives a negative number; for counts use the loss poisson_nll, which takes the exponential",
     "softsign": "gives numbers from -1 to 1, and no task here has such targets: classes are 0 or 1",
-    "exponential": "overflows from 89 on; for counts use the loss poisson_nll, which takes the exponential itself",
+    "exponential": _OVERFLOWS,
+    "exp": _OVERFLOWS,
+    "hard_tanh": "gives numbers from -1 to 1, and has no gradient beyond",
+    "log_sigmoid": "never gives a positive number; the loss binary_cross_entropy takes its logarithm itself",
     "hard_sigmoid": "has no gradient where it is 0 or 1; sigmoid has",
 }
 
@@ -41,7 +55,7 @@ OUTPUT: Final = Parameter(
     Literal["auto", "none", "logits", "sigmoid", "softmax", "log_softmax"],
     "auto",
     "activation of the last layer; none and logits are the same; auto: chosen by task and loss",
-    spellings={spelling: name for spelling, name in _SPELLINGS.items() if name == "none"},
+    spellings=_SPELLINGS_OF_OUTPUTS,
     refused={
         name: f"{name} {_WHY_NOT[name]}; use none for numbers, sigmoid for two classes, softmax for several classes"
         for name in _WHY_NOT

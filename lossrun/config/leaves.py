@@ -34,7 +34,7 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
         return _unrounded(value, adapter(parameter).validate_python(value)), (), ""
     except ValidationError as error:
         at, wrong = _innermost(error, value)
-        if not at and (reason := parameter.refused.get(str(wrong).lower())):
+        if not at and (reason := _why_not(parameter, str(wrong).lower())):
             return None, at, f"{shown(wrong)} is not allowed: {reason}"
         verdict = _verdict(parameter, wrong)
         ways = (_as_an_integer, _as_a_truth_value, _as_a_number, _completed)
@@ -42,6 +42,12 @@ def check(parameter: Parameter, value: Any) -> tuple[Any, Path, str]:
         hint = next(filter(None, hints), "") or _in_a_list(parameter, value)
         expected = parameter.expected_item if at else parameter.expected
         return None, at, joined(f"{shown(wrong)} {verdict}", f"expected {expected}{hint}")
+
+
+def _why_not(parameter: Parameter, word: str) -> str:
+    """Return why a word that people may expect is not allowed; a framework writes it as nn.ReLU6 or keras.relu6."""
+    as_elsewhere = {refused.replace("_", ""): reason for refused, reason in parameter.refused.items()}
+    return parameter.refused.get(word) or as_elsewhere.get(word.rpartition(".")[2].replace("_", ""), "")
 
 
 def _unrounded(given: Any, validated: Any) -> Any:

@@ -233,6 +233,15 @@ def test_names_of_ones_own_shorten_to_their_attribute(read_text: Read, shortest:
 
 def test_another_name_of_an_activation_is_read_as_ours(read_text: Read, shortest: str) -> None:
     assert read_text(shortest, "model.activation=swish").config.model["activation"] == "silu"
+    for word, ours in (("Linear", "none"), ("Softmax", "softmax"), ("LogSoftmax", "log_softmax")):
+        assert read_text(shortest, f"model.output={word}").config.model["output"] == ours
+
+
+@pytest.mark.parametrize("word", ["relu", "LeakyReLU", "nn.Tanh", "keras.activations.exponential", "tf.nn.relu6"])
+def test_why_an_activation_is_not_one_of_the_last_layer_is_said(problem: Problem, word: str) -> None:
+    told = problem(f"model: {{name: mlp, output: {word}}}", replaces="model")
+    assert f"model.output: '{word}' is not allowed: " in told
+    assert "; use none for numbers, sigmoid for two classes, softmax for several classes" in told
 
 
 @pytest.mark.parametrize(
