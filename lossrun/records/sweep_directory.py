@@ -237,10 +237,18 @@ def warnings_about(sweep: SweepDirectory) -> tuple[str, ...]:
     """Return what is not as it should be, although nothing that counts is lost; one sentence each.
 
     Raises:
-        RunError: If a line of the ledger is damaged.
+        RunError: If a line of the ledger is damaged, or the config cannot be read.
     """
-    torn = ledger.read_all(sweep.ledger_path, sweep_formats.EVENTS)[1]
-    return (f"{sweep.ledger_path.name} {json_lines.TORN}",) if torn else ()
+    found = []
+    if ledger.read_all(sweep.ledger_path, sweep_formats.EVENTS)[1]:
+        found.append(f"{sweep.ledger_path.name} {json_lines.TORN}")
+    config = content(sweep.config_path, config_file.LONGEST)
+    if digests.of_bytes(config) != read_events(sweep)[0]["config_digest"]:
+        found.append(
+            f"{sweep.config_path.name} is not the file that the sweep was started with: it was edited; the cells are "
+            f"those of {sweep.plan_path.name} all the same"
+        )
+    return tuple(found)
 
 
 def begun_runs(sweep: SweepDirectory) -> list[Path]:

@@ -9,7 +9,14 @@ import pytest
 from lossrun.errors import RunError
 from lossrun.records import ledger
 from lossrun.records.files import digests, json_lines
-from lossrun.records.sweep_directory import SweepDirectory, read_events, read_plan
+from lossrun.records.sweep_directory import (
+    PlannedCell,
+    SweepDirectory,
+    create,
+    read_events,
+    read_plan,
+    warnings_about,
+)
 from tests.conftest import CONFIG
 
 CELL: dict[str, Any] = {
@@ -59,6 +66,23 @@ def test_every_key_is_missed_by_its_name(tmp_path: Path) -> None:
     for key, tuned in wrong(TUNED):
         with pytest.raises(RunError, match=rf"ledger\.jsonl, line 2: tuned: {key} is"):
             read_events(written(tmp_path, CELL, STARTED, tuned))
+
+
+def test_what_was_edited_or_cut_off_is_warned_of(tmp_path: Path) -> None:
+    sweep = create(
+        tmp_path,
+        "own",
+        CONFIG,
+        [PlannedCell(**CELL)],
+        {key: value for key, value in STARTED.items() if key != "config_digest"},
+    )
+    assert warnings_about(sweep) == ()
+    sweep.config_path.write_text(sweep.config_path.read_text() + "# mine\n")
+    with sweep.ledger_path.open("a") as file:
+        file.write('{"event": "tuned"')
+    torn, edited = warnings_about(sweep)
+    assert torn.startswith("ledger.jsonl ends in")
+    assert edited.startswith("sweep.yaml is not the file that the sweep was started with")
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/tmp", ".hidden", "a/b", "", "A"])
