@@ -258,6 +258,20 @@ def test_an_incomplete_last_line_of_the_ledger_is_told(lossrun: Run, swept: Path
     assert (result.code, result.out) == (0, before)
 
 
+@pytest.mark.parametrize("lost", ["config.yaml", "run.json", "ledger.jsonl", "last line in ledger.jsonl"])
+def test_what_a_cell_has_lost_is_named_and_it_can_be_trained_again(lossrun: Run, swept: Path, lost: str) -> None:
+    cell, before = swept / "final-0002-mae", lossrun("compare", str(swept)).out
+    ledger = (cell / "ledger.jsonl").read_text().splitlines(keepends=True)
+    (cell / lost.split()[-1]).unlink()
+    if lost.startswith("last"):
+        (cell / "ledger.jsonl").write_text("".join(ledger[:-1]))
+    refused = lossrun("resume", str(swept), "--jobs", "1")
+    assert (refused.code, f"final-0002-mae has lost its {lost}; " in refused.err) == (4, True)
+    shutil.rmtree(cell)
+    assert lossrun("resume", str(swept), "--jobs", "1").code == 0
+    assert lossrun("compare", str(swept)).out == before
+
+
 def test_rm_removes_a_sweep_whole_and_gc_leaves_it_alone(lossrun: Run, swept: Path) -> None:
     files = sorted(swept.rglob("*"))
     lossrun("gc", "--yes")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from lossrun.errors import CheckpointError, memory_errors
+from lossrun.errors import CheckpointError, RunError, memory_errors
 from lossrun.experiment import Experiment
 from lossrun.lint.size import how_to_need_less
 from lossrun.plugins.loading import own_files
@@ -25,7 +25,7 @@ from lossrun.records.lock import writing
 from lossrun.records.provenance import prepared as form
 from lossrun.records.provenance.belonging import Belonging
 from lossrun.records.recorded import RecordedRun
-from lossrun.records.run_directory import RunDirectory, is_run
+from lossrun.records.run_directory import RunDirectory, is_run, missing_files
 from lossrun.records.sweep_directory import STACKS, stack_directory
 from lossrun.training.good_states import fitted, parted
 from lossrun.training.process.isolation import isolated
@@ -49,10 +49,12 @@ def is_begun(sweep: Path, name: str) -> bool:
 def begin_stack(prepared: Prepared, sweep: Path, name: str, directories: Sequence[str]) -> Iterator[Session]:
     """Make the directories of all members, lock them, and save the stack at step 0.
 
-    Raises RunError if writing fails.
+    Raises RunError if writing fails, or if a member has been trained already and is damaged.
     """
     for directory in directories:
         _remove_what_never_began(sweep / directory)
+    for directory in directories:
+        _refuse_remains(sweep / directory)
     facts = {**environment_of(prepared, sweep), "stack": list(directories)}
     ids = [secrets.token_hex(8) for _ in directories]
     each = zip(prepared.experiments, directories, ids, strict=True)
@@ -90,6 +92,14 @@ def _remove_what_never_began(run: Path) -> None:
     events = ledger.read(RunDirectory(run).ledger_path)
     if run.is_dir() and len(events) <= 1 and not checkpoints.candidates(RunDirectory(run).checkpoints):
         shutil.rmtree(run)
+
+
+def _refuse_remains(run: Path) -> None:
+    """Raise RunError for a run that has not ended, by its records, although its stack, which goes last, is gone."""
+    if run.is_dir():
+        files = [*missing_files(run), *(["ledger.jsonl"] if not RunDirectory(run).ledger_path.exists() else [])]
+        lost = " and its ".join(files) or "last line in ledger.jsonl"
+        raise RunError(f"{run} has lost its {lost}; restore it from a copy, or remove this folder to train it again")
 
 
 def remove_unfinished(run: Path) -> None:
