@@ -24,12 +24,12 @@ class SideBySide(InTurn):
         self.others = ThreadPoolExecutor(at_once - 1)
         self.taken: Counter[int] = Counter()  # steps, by the size of their batch
 
-    def _train(self, batches: Sequence[Batch], rates: Sequence[Sequence[float]], losses: Tensor) -> None:
+    def train_groups(self, batches: Sequence[Batch], rates: Sequence[Sequence[float]], losses: Tensor) -> None:
         # The first two steps of each size record what the others replay, which threads cannot do at the same time.
         new = any(self.taken[stop - start] < 2 for start, stop in batches)
         self.taken.update(stop - start for start, stop in batches)
         if new:
-            super()._train(batches, rates, losses)
+            super().train_groups(batches, rates, losses)
             return
 
         def train(first: int) -> None:

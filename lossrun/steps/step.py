@@ -177,7 +177,7 @@ class InTurn:
     def several(self, batches: Sequence[Batch], rates: Sequence[Sequence[float]], losses: Tensor) -> None:
         begun = time.perf_counter()
         losses.zero_()
-        self._train(batches, rates, losses)
+        self.train_groups(batches, rates, losses)
         if not self.own_code:
             self.ahead = _affordable(len(batches), time.perf_counter() - begun)
 
@@ -189,7 +189,7 @@ class InTurn:
             ]
         )
 
-    def _train(self, batches: Sequence[Batch], rates: Sequence[Sequence[float]], losses: Tensor) -> None:
+    def train_groups(self, batches: Sequence[Batch], rates: Sequence[Sequence[float]], losses: Tensor) -> None:
         """Train every group that is active, and write its losses."""
         for place in range(len(self.groups)):
             self._train_group(place, batches, rates, losses)
