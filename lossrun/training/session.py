@@ -8,6 +8,7 @@ of a stack, `training/loop.py` advances it, `training/state.py` saves and restor
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,16 +257,12 @@ class Session:
         Nothing is looked at between them. So the first step of an epoch, whose gradient is measured, is taken alone,
         and none goes past a checkpoint that is due.
         """
-        size, samples, steps = self.batch_size, self.facts.train, self.steps_per_epoch
-        every, done = self.config.checkpoint.every_steps, self.step_in_epoch
-        before = self.position.step - done
-        while done < steps:
-            most = self.step.ahead if done else 1
-            if every:
-                most = min(most, every - (before + done) % every)
-            numbers = range(done, min(done + most, steps))
-            yield [(number * size, min((number + 1) * size, samples)) for number in numbers]
-            done = numbers.stop
+        every, step = self.config.checkpoint.every_steps, self.position.step
+        batches, most = self.remaining_batches(), self.step.ahead if self.step_in_epoch else 1
+        while taken := list(islice(batches, min(most, every - step % every) if every else most)):
+            yield taken
+            step += len(taken)
+            most = self.step.ahead
 
     def rates(self, step: int) -> list[float]:
         """Return each seed's learning rate after `step` updates; a plateau may have reduced it."""
